@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * collect.h: collections, on demand and observed.
+ *
+ * A collection marks what is reachable and frees the rest. It is a pause for
+ * the attached thread. Nothing is allocated while marking: when the mark queue
+ * can't grow, marking goes on, more slowly, without it.
+ */
+#ifndef SMAL_COLLECT_H
+#define SMAL_COLLECT_H
+
+#include <smal/thread.h>
+
+SMAL_BEGIN
+
+/**
+ * Collects now: marks from the roots, frees every object that was not reached,
+ * runs the free callbacks of the dead, gives empty memory back (the operating
+ * system gets it after a while, or at smal_trim).
+ *
+ * Returns SMAL_OK, SMAL_ERROR_BUSY (from a callback; the sink is told), or
+ * SMAL_ERROR_NOT_ATTACHED (the sink is told). The attached thread only, at any
+ * time, also before the first allocation.
+ */
+SMAL_API enum smal_error smal_collect(struct smal_thread *thread);
+
+/**
+ * Runs the free callbacks of objects that died in a collection that allocation
+ * started (there they would run inside an allocation, where the runtime may
+ * hold any lock). Their slots are used again afterwards. smal_collect does it
+ * too. Cheap when there is nothing to do: call it wherever the runtime polls.
+ *
+ * Returns the number of callbacks that were run. The attached thread only.
+ */
+SMAL_API size_t smal_run_frees(struct smal_thread *thread);
+
+/**
+ * Gives all memory that holds no object back to the operating system at once.
+ * Does not collect. The attached thread only.
+ * Returns the bytes that went back.
+ */
+SMAL_API size_t smal_trim(struct smal_thread *thread);
+
+/** What an observer is told at the end of a collection. */
+struct smal_collection {
+	/** Its number, from 1. */
+	uint64_t number;
+	/** True if smal_collect was called; false if allocation started it. */
+	int on_demand;
+	/** When it began, by the monotonic clock, and how long the program was
+	 *  stopped: marking, and both. */
+	uint64_t start_ns, mark_ns, pause_ns;
+	/** Objects that are live after it, and their bytes (strides). */
+	uint64_t live_objects, live_bytes;
+	/** Objects that it found dead, and their bytes. */
+	uint64_t dead_objects, dead_bytes;
+	/** Bytes of heap that held objects when it began, and after it. */
+	uint64_t heap_bytes_before, heap_bytes;
+};
+
+/**
+ * Is called at the end of every collection, on the thread that ran it, still
+ * inside of it: it must not call into libsmal.
+ */
+typedef void smal_observer(const struct smal_collection *collection, void *user);
+
+/** Sets the collector's observer; NULL for none. The attached thread only. */
+SMAL_API void smal_gc_set_observer(struct smal_gc *gc, smal_observer *observer,
+                                   void *user);
+
+SMAL_END
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * atomic.h: the atomic operations of the library, from libatomic_ops; the only
+ * file that includes it.
+ *
+ * Words are AO_t, as wide as a pointer. libatomic_ops has no fetch-or that
+ * returns the old value, and its plain AO_or is invisible to TSan: the
+ * returning form below is a compare-and-swap loop.
+ */
+#ifndef SMAL_BASE_ATOMIC_H
+#define SMAL_BASE_ATOMIC_H
+
+#include <smal/base/def.h>
+
+#include <atomic_ops.h>
+
+static inline uintptr_t smal_atomic_load(const volatile AO_t *at)
+{
+	return AO_load_acquire(at);
+}
+
+static inline uintptr_t smal_atomic_load_relaxed(const volatile AO_t *at)
+{
+	return AO_load(at);
+}
+
+static inline void smal_atomic_store(volatile AO_t *at, uintptr_t value)
+{
+	AO_store_release(at, value);
+}
+
+static inline void smal_atomic_store_relaxed(volatile AO_t *at, uintptr_t value)
+{
+	AO_store(at, value);
+}
+
+/* The pointer flavours; the slot is an AO_t. */
+static inline void *smal_atomic_load_pointer(const volatile AO_t *at)
+{
+	return (void *)AO_load_acquire(at);
+}
+
+static inline void smal_atomic_store_pointer(volatile AO_t *at, void *value)
+{
+	AO_store_release(at, (AO_t)value);
+}
+
+/* Returns the old value. */
+static inline uintptr_t smal_atomic_add(volatile AO_t *at, uintptr_t value)
+{
+	return AO_fetch_and_add_full(at, value);
+}
+
+static inline bool smal_atomic_cas(volatile AO_t *at, uintptr_t expected, uintptr_t value)
+{
+	return AO_compare_and_swap_full(at, expected, value);
+}
+
+/* Sets bits; returns the old word. */
+static inline uintptr_t smal_atomic_or(volatile AO_t *at, uintptr_t bits)
+{
+	uintptr_t old;
+
+	do {
+		old = AO_load(at);
+		if ((old & bits) == bits)
+			break;
+	} while (!AO_compare_and_swap_full(at, old, old | bits));
+	return old;
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * option.h: the words of the environment variable SMAL_OPTIONS (their meaning
+ * is in <smal/check.h>).
+ */
+#ifndef SMAL_BASE_OPTION_H
+#define SMAL_BASE_OPTION_H
+
+#include <smal/base/def.h>
+
+struct smal_options {
+	unsigned torture;
+	bool check_mark;
+	bool check_all;
+	bool log;
+	unsigned decay_ms;
+};
+
+/*
+ * Sets *options from a text such as "torture=10,check=mark"; NULL or "" gives
+ * the defaults. Returns NULL, or the first word that means nothing.
+ */
+const char *smal_options_parse(struct smal_options *options, const char *text);
+
+/* The options of the process, read from the environment at the first call. An
+ * unknown word gets one line on standard error and is skipped. Any thread. */
+const struct smal_options *smal_options(void);
+
+#endif

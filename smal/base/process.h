@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.h: the state of the process, all of it.
+ *
+ * Everything that is neither a collector's, a thread's nor a space's stands in
+ * this one structure. What it points to belongs to higher floors; those fields
+ * are opaque here. Its locks are leaves: nothing is called while one is held.
+ */
+#ifndef SMAL_BASE_PROCESS_H
+#define SMAL_BASE_PROCESS_H
+
+#include <smal/base/atomic.h>
+#include <smal/base/option.h>
+
+/* Numbers of collectors and heaps, as they stand in owner words. */
+enum { SMAL_OWNERS = 65536 };
+
+struct smal_process {
+	/* error.h's sink: an smal_error_sink, or 0 for the default. */
+	volatile AO_t sink;
+	void *sink_user;
+
+	/* What SMAL_OPTIONS said, once options_read. */
+	struct smal_options options;
+	volatile AO_t options_read;
+
+	/* space/table.c: the current perfect-hash table of segments. */
+	volatile AO_t table;
+
+	/* space/space.c: the space that all collectors share, made at first use. */
+	volatile AO_t space;
+
+	/* gc/gc.c: a bit for each owner number that is taken; 0 never is free. */
+	volatile AO_t owners[SMAL_OWNERS / (sizeof(AO_t) * 8)];
+};
+
+extern struct smal_process smal_process;
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os.h: all that libsmal asks of an operating system; the porting list.
+ *
+ * No other floor names the system. Calls that can fail say so and change
+ * nothing when they do; failures are counted (smal_os_failures) and never end
+ * the process. Addresses and sizes are multiples of smal_os_page_bytes().
+ * Every function may be called by any thread.
+ */
+#ifndef SMAL_OS_OS_H
+#define SMAL_OS_OS_H
+
+#include <smal/base/def.h>
+
+#include <pthread.h>
+
+/* ---- Memory (os_posix.c) ---- */
+
+size_t smal_os_page_bytes(void);
+
+/* Addresses without memory behind them, or NULL. They can't be touched. */
+void *smal_os_reserve(size_t bytes);
+
+/* Makes reserved addresses readable and writable; they read as zero. May be
+ * repeated. */
+bool smal_os_commit(void *base, size_t bytes);
+
+/* Gives the memory behind committed addresses back; they read as zero. False:
+ * their contents stay. */
+bool smal_os_discard(void *base, size_t bytes);
+
+/* Ends a reservation or a part of one. False: the addresses stay reserved. */
+bool smal_os_release(void *base, size_t bytes);
+
+/* Asks for huge pages on a range, or for none. Only ever a hint. */
+void smal_os_huge(void *base, size_t bytes, bool on);
+
+/* Calls above that failed, since the process began. */
+uint64_t smal_os_failures(void);
+
+/* ---- Time and threads (os_posix.c) ---- */
+
+/* The monotonic clock. */
+uint64_t smal_os_clock_ns(void);
+
+struct smal_os_lock {
+	pthread_mutex_t mutex;
+};
+
+#define SMAL_OS_LOCK_INIT { PTHREAD_MUTEX_INITIALIZER }
+
+void smal_os_lock_init(struct smal_os_lock *lock);
+void smal_os_lock_take(struct smal_os_lock *lock);
+void smal_os_lock_give(struct smal_os_lock *lock);
+
+/* The leaf lock of the process's state (base/process.h): nothing is called
+ * while it is held but this file. */
+extern struct smal_os_lock smal_os_process_lock;
+
+/* A word that no other live thread has. */
+uintptr_t smal_os_thread_id(void);
+
+/* ---- Stacks and static data (os_stack.c) ---- */
+
+/* The calling thread's stack, [*base, *limit); it grows down from limit. False
+ * if the system does not tell. Not while threads are stopped. */
+bool smal_os_stack_bounds(uintptr_t *base, uintptr_t *limit);
+
+/*
+ * Stores the callee-saved registers on the stack and calls visit with an
+ * address below them: [low, the stack's limit) then holds every pointer that
+ * the callers of this function hold in frames or registers.
+ */
+void smal_os_with_stack(void (*visit)(uintptr_t low, void *argument), void *argument);
+
+/* Copies words of any kind: the red zones that ASan keeps between variables,
+ * and words that were never written, are copied like others. */
+void smal_os_copy_words(uintptr_t *to, const uintptr_t *from, size_t count);
+
+/* If the word points into a fake frame that ASan keeps for this stack, returns
+ * true and the frame's bounds. */
+bool smal_os_fake_frame(uintptr_t word, uintptr_t *base, uintptr_t *limit);
+
+/* Calls visit for every range of writable static data of the program and its
+ * shared objects. Not while threads are stopped. */
+void smal_os_each_static(void (*visit)(uintptr_t base, uintptr_t limit, void *argument),
+                         void *argument);
+
+/* ---- Tools (os_tool.c): memcheck and ASan are told what may be touched ---- */
+
+/* True where a tool watches: the heap then makes every free slot untouchable,
+ * at some cost. Constant during a run. */
+bool smal_os_tool_watches(void);
+
+/* The range may not be touched from now on; it may be, and is defined. */
+void smal_os_tool_forbid(const void *base, size_t bytes);
+void smal_os_tool_allow(const void *base, size_t bytes);
+
+/* Reports of undefined values by this thread are off between the two: a
+ * conservative scan reads undefined words by its nature. */
+void smal_os_tool_quiet(void);
+void smal_os_tool_loud(void);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os_stack.c: where a thread's stack is, its registers, and static data.
+ *
+ * The callee-saved registers are stored by the compiler itself
+ * (__builtin_unwind_init: what an exception handler relies on), not by setjmp,
+ * since glibc's mangles some of them. A test holds the only pointer to an
+ * object in each of them in turn.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <smal/os/os.h>
+
+#include <link.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
+bool smal_os_stack_bounds(uintptr_t *base, uintptr_t *limit)
+{
+	pthread_attr_t attributes;
+	void *address;
+	size_t bytes;
+	bool known;
+
+	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+		return false;
+	known = pthread_attr_getstack(&attributes, &address, &bytes) == 0;
+	pthread_attr_destroy(&attributes);
+	if (known) {
+		*base = (uintptr_t)address;
+		*limit = (uintptr_t)address + bytes;
+	}
+	return known;
+}
+
+static SMAL_NOINLINE void with_low_address(void (*visit)(uintptr_t low, void *argument),
+                                           void *argument)
+{
+	visit((uintptr_t)__builtin_frame_address(0), argument);
+	__asm__ volatile("" ::: "memory"); /* no tail call: the frame must stay */
+}
+
+SMAL_NOINLINE void smal_os_with_stack(void (*visit)(uintptr_t low, void *argument),
+                                      void *argument)
+{
+	__builtin_unwind_init();
+	with_low_address(visit, argument);
+	__asm__ volatile("" ::: "memory");
+}
+
+SMAL_NO_SANITIZE_ADDRESS SMAL_NOINLINE void smal_os_copy_words(uintptr_t *to,
+                                                              const uintptr_t *from,
+                                                              size_t count)
+{
+	const volatile uintptr_t *word = from; /* not a call of memcpy, which ASan watches */
+
+	for (size_t i = 0; i < count; i++)
+		to[i] = word[i];
+}
+
+bool smal_os_fake_frame(uintptr_t word, uintptr_t *base, uintptr_t *limit)
+{
+#ifdef __SANITIZE_ADDRESS__
+	void *fake = __asan_get_current_fake_stack();
+	void *begin, *end;
+
+	if (fake == NULL || __asan_addr_is_in_fake_stack(fake, (void *)word, &begin, &end) == NULL)
+		return false;
+	*base = (uintptr_t)begin;
+	*limit = (uintptr_t)end;
+	return true;
+#else
+	(void)word;
+	(void)base;
+	(void)limit;
+	return false;
+#endif
+}
+
+struct static_visit {
+	void (*visit)(uintptr_t base, uintptr_t limit, void *argument);
+	void *argument;
+};
+
+static int visit_object(struct dl_phdr_info *info, size_t bytes, void *argument)
+{
+	const struct static_visit *to = argument;
+
+	(void)bytes;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+
+		if (header->p_type == PT_LOAD && (header->p_flags & PF_W) != 0 &&
+		    (header->p_flags & PF_R) != 0) {
+			uintptr_t base = info->dlpi_addr + header->p_vaddr;
+
+			to->visit(base, base + header->p_memsz, to->argument);
+		}
+	}
+	return 0;
+}
+
+void smal_os_each_static(void (*visit)(uintptr_t base, uintptr_t limit, void *argument),
+                         void *argument)
+{
+	struct static_visit to = { visit, argument };
+
+	dl_iterate_phdr(visit_object, &to);
+}

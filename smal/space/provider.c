@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * provider.c: the two ready providers, and areas.
+ */
+#include <smal/space/provider.h>
+
+const struct smal_provider smal_provider_os = {
+	smal_os_reserve,
+	smal_os_commit,
+	smal_os_discard,
+	smal_os_release,
+};
+
+static bool buffer_commit(void *base, size_t bytes)
+{
+	(void)base;
+	(void)bytes;
+	return true;
+}
+
+static bool buffer_keep(void *base, size_t bytes)
+{
+	(void)base;
+	(void)bytes;
+	return false;
+}
+
+const struct smal_provider smal_provider_buffer = {
+	NULL,
+	buffer_commit,
+	buffer_keep,
+	buffer_keep,
+};
+
+bool smal_area_commit(struct smal_area *area, const struct smal_provider *provider, size_t bytes)
+{
+	size_t page = smal_os_page_bytes();
+	size_t wanted, least;
+
+	if (SMAL_LIKELY(bytes <= area->committed_bytes))
+		return true;
+	if (bytes > area->bytes)
+		return false;
+	/* An eighth more than there is saves calls; at the end, all of it. */
+	least = smal_min(smal_round_up(bytes, page), area->bytes);
+	wanted = smal_round_up(smal_max(bytes, area->committed_bytes + area->committed_bytes / 8),
+	                       page);
+	wanted = smal_min(wanted, area->bytes);
+	if (!provider->commit(area->base + area->committed_bytes, wanted - area->committed_bytes)) {
+		wanted = least;
+		if (!provider->commit(area->base + area->committed_bytes,
+		                      wanted - area->committed_bytes))
+			return false;
+	}
+	area->committed_bytes = wanted;
+	return true;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segment.h: a segment: reserved addresses, the tree over them, and side
+ * metadata whose place follows from an address alone.
+ *
+ *   one reservation of a tree segment
+ *   +----------+-------+-------+--------+------+------+-------+-----------+
+ *   | segment, | nodes | block | chunk  | maps | side | guard | memory    |
+ *   | regions  |       | infos | nodes  |      | 0..n |       | (<= 64 G) |
+ *   +----------+-------+-------+--------+------+------+-------+-----------+
+ *   each piece is an area: a committed prefix that grows with the blocks
+ *
+ * A direct segment is one run of more than 256 MiB; its metadata is one item
+ * of the space's and is never unmapped, so that a reader with a stale answer
+ * reads something harmless.
+ *
+ * Side metadata belongs to the floors above: so many bytes for each buffer id
+ * (64 KiB of addresses). The space reserves and commits it, and never reads it.
+ */
+#ifndef SMAL_SPACE_SEGMENT_H
+#define SMAL_SPACE_SEGMENT_H
+
+#include <smal/base/list.h>
+#include <smal/space/tree.h>
+
+enum {
+	SMAL_BLOCK_CHUNKS = SMAL_BLOCK / SMAL_CHUNK,
+	SMAL_BLOCK_IDS = SMAL_BLOCK / SMAL_ID_BYTES,
+	SMAL_REGION_BLOCKS = SMAL_REGION / SMAL_BLOCK,
+	SMAL_SEGMENT_REGIONS = 256,
+	SMAL_SIDES = 8,
+	/* Size classes of elements (element.c). */
+	SMAL_ELEMENT_CLASSES = 30
+};
+
+/* What is known of a block besides its node. */
+struct smal_block_info {
+	/* Free chunks whose memory may not be zero: a bit each. */
+	uint64_t dirty[4];
+	/* When a chunk was last given back, in ms. */
+	uint32_t stamp_ms;
+	uint32_t unused;
+};
+
+/* A chunk that is cut into elements. */
+struct smal_chunk_node {
+	/* The ring of its group's chunks with room. */
+	uint8_t next, prev;
+	/* Elements, less one; elements in use, less than all while listed. */
+	uint8_t capacity_1, count;
+	/* The lowest free element. */
+	uint8_t free_index;
+	/* The map, if it has at most 24 bits; else unused. */
+	uint8_t bits[3];
+};
+
+struct smal_segment {
+	uint32_t magic;
+	/* One run, no tree. */
+	bool direct;
+	/* log2 of what base is a multiple of: the segment's unit in the table. */
+	uint8_t unit_log2;
+	struct smal_space *space;
+	/* In the space's list. */
+	struct smal_link link;
+
+	/* The memory, and what the table compares. */
+	uintptr_t base;
+	size_t bytes;
+	struct smal_area memory;
+	/* The reservation as a whole, for release. */
+	char *reservation;
+	size_t reservation_bytes;
+
+	/* Chunks in blocks, blocks in regions, regions in the segment. */
+	uint32_t block_count;
+	struct smal_level chunks, blocks, regions;
+	struct smal_fsa maps;
+	struct smal_block_info *infos;
+	struct smal_chunk_node *chunk_nodes;
+	/* Pieces that grow with the blocks, and their bytes for each block. */
+	struct smal_area piece[4];
+	struct smal_area side[SMAL_SIDES];
+	/* Blocks that all pieces and the memory are committed for. */
+	uint32_t committed_blocks;
+	/* Chunks of free blocks and nodes that are dirty. */
+	uint32_t dirty_chunks;
+	/* Bytes that are handed out. */
+	size_t used_bytes;
+
+	/* Groups of chunks that are cut into elements (element.c). */
+	struct smal_node *groups;
+	uint16_t *group_maps;
+	struct smal_fsa element_maps;
+	uint16_t group_heads[SMAL_ELEMENT_CLASSES];
+	uint32_t group_chunks;
+
+	struct smal_node region_nodes[SMAL_SEGMENT_REGIONS], top_node;
+	uint16_t region_maps[SMAL_SEGMENT_REGIONS], top_map;
+};
+
+struct smal_space;
+
+/* A tree segment over `bytes` of memory, in the space's list and the table; or
+ * NULL. A segment in [at, limit); false if that is too small. */
+struct smal_segment *smal_segment_create(struct smal_space *space, size_t bytes);
+bool smal_segment_create_in(struct smal_space *space, char *at, char *limit);
+
+/* A segment that is one run, in use; and its end. */
+struct smal_segment *smal_segment_create_direct(struct smal_space *space, size_t bytes);
+void smal_segment_end_direct(struct smal_segment *segment);
+
+/* Commits memory and pieces for the first blocks. False: what is committed
+ * stays, and is known only if all of it is. */
+bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks);
+
+/* Bytes of committed metadata. */
+size_t smal_segment_metadata(const struct smal_segment *segment);
+
+/* The buffer id of an address, counted from the segment's base: the index of
+ * its side metadata. */
+static inline size_t smal_segment_id(const struct smal_segment *segment, uintptr_t address)
+{
+	return segment->direct ? 0 : (address - segment->base) >> SMAL_ID_LOG2;
+}
+
+#endif

@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * space.c: runs: taking, giving, growing, and returning memory (space.h).
+ *
+ * A run of c chunks is c / 256 whole blocks and, if something is left, the
+ * first chunks of the block behind them; the rest of that block is free for
+ * others. So nothing is rounded to blocks, and the position of a run says how
+ * it is to be given back: a block whose node is closed was handed out whole.
+ *
+ * Free chunks that have been in use are dirty until they are discarded. They
+ * are handed out first as they are (warm), with zeroed = false.
+ *
+ * Invariants:
+ *   I1  a chunk that is dirty is free
+ *   I2  dirty_chunks is the number of dirty bits
+ *   I3  used_bytes is the chunks in use, in blocks with a node and without
+ *   I4  the table finds every segment by its first and last byte
+ */
+#include <smal/space/space.h>
+
+#include <string.h>
+
+/* Sizes to reserve, largest first; each a power of two. */
+#if UINTPTR_MAX > 0xffffffffu
+static const uint64_t largest_segment = (uint64_t)64 << 30;
+#else
+static const uint64_t largest_segment = (uint64_t)256 << 20;
+#endif
+enum { SMALLEST_SEGMENT = 4 << 20 };
+
+static size_t chunks_of(size_t bytes)
+{
+	return (bytes + SMAL_CHUNK - 1) >> SMAL_CHUNK_LOG2;
+}
+
+static void *chunk_address(const struct smal_segment *segment, uint32_t chunk)
+{
+	return (void *)(segment->base + ((uintptr_t)chunk << SMAL_CHUNK_LOG2));
+}
+
+static uint32_t chunk_index(const struct smal_segment *segment, const void *address)
+{
+	return (uint32_t)(((uintptr_t)address - segment->base) >> SMAL_CHUNK_LOG2);
+}
+
+static bool block_is_whole(const struct smal_segment *segment, uint32_t block)
+{
+	return segment->chunks.nodes[block].order == SMAL_NODE_CLOSED;
+}
+
+/* The mask of dirty[w] for the chunks [first, first + n) of a block. */
+static uint64_t dirty_mask(unsigned w, unsigned first, unsigned n)
+{
+	unsigned from = first > w * 64 ? first - w * 64 : 0;
+	unsigned to = first + n < (w + 1) * 64 ? first + n : (w + 1) * 64;
+
+	if (to <= w * 64 + from)
+		return 0;
+	to -= w * 64;
+	return (to == 64 ? ~(uint64_t)0 : ((uint64_t)1 << to) - 1) & ~(((uint64_t)1 << from) - 1);
+}
+
+/* Clears the dirty bits of a run that is handed out; true if it had none. */
+static bool take_dirty(struct smal_segment *segment, uint32_t chunk, size_t n)
+{
+	bool clean = true;
+
+	while (n > 0) {
+		uint64_t *dirty = segment->infos[chunk / SMAL_FAN].dirty;
+		unsigned first = chunk % SMAL_FAN;
+		unsigned here = (unsigned)smal_min(n, SMAL_FAN - first);
+
+		for (unsigned w = first / 64; w * 64 < first + here; w++) {
+			uint64_t mask = dirty_mask(w, first, here) & dirty[w];
+
+			clean = clean && mask == 0;
+			dirty[w] &= ~mask;
+			segment->dirty_chunks -= (uint32_t)__builtin_popcountll(mask);
+		}
+		chunk += here;
+		n -= here;
+	}
+	return clean;
+}
+
+static void give_dirty(struct smal_segment *segment, uint32_t chunk, size_t n)
+{
+	uint32_t now_ms = (uint32_t)(smal_os_clock_ns() / 1000000);
+
+	segment->dirty_chunks += (uint32_t)n;
+	while (n > 0) {
+		struct smal_block_info *info = &segment->infos[chunk / SMAL_FAN];
+		unsigned first = chunk % SMAL_FAN;
+		unsigned here = (unsigned)smal_min(n, SMAL_FAN - first);
+
+		for (unsigned w = first / 64; w * 64 < first + here; w++)
+			info->dirty[w] |= dirty_mask(w, first, here);
+		info->stamp_ms = now_ms;
+		chunk += here;
+		n -= here;
+	}
+}
+
+/* ---- Blocks ---- */
+
+/* Takes n whole blocks in a row, committed; false if there are none. */
+static bool take_blocks(struct smal_segment *segment, unsigned n, uint32_t *block)
+{
+	struct smal_level *blocks = &segment->blocks;
+
+	if (!smal_level_take(blocks, n, smal_log2_ceil(n), block)) {
+		uint32_t region, capacity;
+
+		if (!smal_level_take(&segment->regions, 1, 0, &region))
+			return false;
+		capacity = (uint32_t)smal_min(segment->block_count - region * SMAL_REGION_BLOCKS,
+		                              SMAL_REGION_BLOCKS);
+		if (!smal_level_open(blocks, region, capacity)) {
+			smal_level_give(&segment->regions, region, 1);
+			return false;
+		}
+		if (!smal_level_take(blocks, n, smal_log2_ceil(n), block))
+			return false; /* a last region that is too small stays open */
+	}
+	if (smal_segment_commit(segment, *block + n))
+		return true;
+	smal_level_give(blocks, *block, n);
+	return false;
+}
+
+static void give_blocks(struct smal_segment *segment, uint32_t block, unsigned n)
+{
+	uint32_t region = block / SMAL_REGION_BLOCKS;
+
+	if (smal_level_give(&segment->blocks, block, n)) {
+		smal_level_close(&segment->blocks, region);
+		smal_level_give(&segment->regions, region, 1);
+	}
+}
+
+/* How many chunks a block has: the last one of a buffer may be short. */
+static unsigned block_capacity(const struct smal_segment *segment, uint32_t block)
+{
+	size_t chunks = (segment->bytes >> SMAL_CHUNK_LOG2) - (size_t)block * SMAL_FAN;
+
+	return (unsigned)smal_min(chunks, SMAL_FAN);
+}
+
+/* Opens a block that has just been taken; gives it back if that fails. */
+static bool open_block(struct smal_segment *segment, uint32_t block)
+{
+	if (smal_level_open(&segment->chunks, block, block_capacity(segment, block)))
+		return true;
+	give_blocks(segment, block, 1);
+	return false;
+}
+
+static void give_chunks(struct smal_segment *segment, uint32_t chunk, unsigned n)
+{
+	/* A short last block stays open: it is never handed out whole. */
+	if (smal_level_give(&segment->chunks, chunk, n) &&
+	    block_capacity(segment, chunk / SMAL_FAN) == SMAL_FAN) {
+		smal_level_close(&segment->chunks, chunk / SMAL_FAN);
+		give_blocks(segment, chunk / SMAL_FAN, 1);
+	}
+}
+
+/* Opens a buffer's last block if it is a short one. */
+static bool open_short_block(struct smal_segment *segment)
+{
+	uint32_t block = segment->block_count - 1, region = block / SMAL_REGION_BLOCKS;
+
+	if (block_capacity(segment, block) == SMAL_FAN)
+		return true;
+	return smal_level_take_at(&segment->regions, region, 1) &&
+	       smal_level_open(&segment->blocks, region, block % SMAL_REGION_BLOCKS + 1) &&
+	       smal_level_take_at(&segment->blocks, block, 1) && open_block(segment, block);
+}
+
+/* ---- Runs ---- */
+
+static bool take_small(struct smal_segment *segment, unsigned n, unsigned order, uint32_t *chunk)
+{
+	uint32_t block;
+
+	if (smal_level_take(&segment->chunks, n, order, chunk))
+		return true;
+	if (!take_blocks(segment, 1, &block))
+		return false;
+	return open_block(segment, block) && smal_level_take(&segment->chunks, n, order, chunk);
+}
+
+static bool take_large(struct smal_segment *segment, size_t n, uint32_t *chunk)
+{
+	unsigned whole = (unsigned)(n / SMAL_FAN), rest = (unsigned)(n % SMAL_FAN);
+	uint32_t block;
+
+	if (!take_blocks(segment, whole + (rest != 0), &block))
+		return false;
+	*chunk = block * SMAL_FAN;
+	if (rest == 0)
+		return true;
+	if (!open_block(segment, block + whole)) {
+		give_blocks(segment, block, whole);
+		return false;
+	}
+	return smal_level_take_at(&segment->chunks, (block + whole) * SMAL_FAN, rest);
+}
+
+static struct smal_segment *add_segment(struct smal_space *space, size_t chunks)
+{
+	uint64_t need = (uint64_t)1 << smal_log2_ceil(chunks << SMAL_CHUNK_LOG2);
+	uint64_t bytes = space->next_segment_bytes;
+
+	if (space->provider->reserve == NULL)
+		return NULL;
+	for (; bytes >= need && bytes >= SMALLEST_SEGMENT; bytes /= 2) {
+		struct smal_segment *segment = smal_segment_create(space, (size_t)bytes);
+
+		if (segment != NULL) {
+			/* Addresses are scarce once a request for them has failed:
+			 * leave most of what is left to others. */
+			space->next_segment_bytes = bytes;
+			return segment;
+		}
+		if (bytes == space->next_segment_bytes && bytes / 16 >= need &&
+		    bytes / 16 >= SMALLEST_SEGMENT)
+			bytes /= 8;
+	}
+	return NULL;
+}
+
+static bool take_in(struct smal_segment *segment, size_t n, unsigned order, uint32_t *chunk)
+{
+	return n <= SMAL_FAN ? take_small(segment, (unsigned)n, order, chunk)
+	                     : take_large(segment, n, chunk);
+}
+
+void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t align_bytes,
+                             bool *zeroed)
+{
+	size_t n = chunks_of(bytes);
+	unsigned order = (unsigned)smal_max(smal_log2_ceil(n), smal_log2_ceil(chunks_of(align_bytes)));
+	struct smal_segment *segment = NULL;
+	uint32_t chunk = 0;
+
+	if (n == 0 || bytes > SIZE_MAX / 2)
+		return NULL;
+	if (n > SMAL_REGION >> SMAL_CHUNK_LOG2) {
+		segment = smal_segment_create_direct(space, bytes);
+		*zeroed = true;
+		return segment != NULL ? (void *)segment->base : NULL;
+	}
+	SMAL_LIST_EACH(link, &space->segments) {
+		struct smal_segment *candidate = SMAL_CONTAINER(link, struct smal_segment, link);
+
+		if (!candidate->direct && take_in(candidate, n, order, &chunk)) {
+			segment = candidate;
+			break;
+		}
+	}
+	if (segment == NULL) {
+		segment = add_segment(space, n);
+		if (segment == NULL || !take_in(segment, n, order, &chunk))
+			return NULL;
+	}
+	segment->used_bytes += n << SMAL_CHUNK_LOG2;
+	*zeroed = take_dirty(segment, chunk, n);
+	return chunk_address(segment, chunk);
+}
+
+/* Turns the block of a run, handed out whole, into one with a node whose first
+ * `keep` chunks are in use. */
+static bool split_block(struct smal_segment *segment, uint32_t block, unsigned keep)
+{
+	return smal_level_open(&segment->chunks, block, block_capacity(segment, block)) &&
+	       smal_level_take_at(&segment->chunks, block * SMAL_FAN, keep);
+}
+
+static bool give_in(struct smal_segment *segment, uint32_t chunk, size_t n)
+{
+	/* Only the first block can be handed out whole and be given in part. */
+	if (chunk % SMAL_FAN != 0 && block_is_whole(segment, chunk / SMAL_FAN)) {
+		unsigned keep = chunk % SMAL_FAN, rest = SMAL_FAN - keep;
+
+		if (!split_block(segment, chunk / SMAL_FAN, keep))
+			return false;
+		SMAL_ASSERT(n >= rest);
+		give_dirty(segment, chunk, rest);
+		chunk += rest;
+		n -= rest;
+	}
+	if (n > 0)
+		give_dirty(segment, chunk, n);
+	while (n > 0) {
+		uint32_t block = chunk / SMAL_FAN;
+		unsigned here;
+
+		if (chunk % SMAL_FAN == 0 && block_is_whole(segment, block)) {
+			unsigned whole = 1;
+
+			while (whole < n / SMAL_FAN && block_is_whole(segment, block + whole) &&
+			       (block + whole) % SMAL_REGION_BLOCKS != 0)
+				whole++;
+			give_blocks(segment, block, whole);
+			here = whole * SMAL_FAN;
+		} else {
+			here = (unsigned)smal_min(n, SMAL_FAN - chunk % SMAL_FAN);
+			give_chunks(segment, chunk, here);
+		}
+		chunk += here;
+		n -= here;
+	}
+	return true;
+}
+
+static struct smal_segment *find(struct smal_space *space, const void *address)
+{
+	struct smal_segment *segment = NULL;
+
+	if (space->options.buffer != NULL) {
+		segment = SMAL_CONTAINER(space->segments.next, struct smal_segment, link);
+		return (uintptr_t)address - segment->base < segment->bytes ? segment : NULL;
+	}
+	segment = smal_table_find((uintptr_t)address);
+	return segment != NULL && segment->space == space ? segment : NULL;
+}
+
+bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes)
+{
+	struct smal_segment *segment = find(space, run);
+	size_t n = chunks_of(bytes);
+	uint32_t chunk;
+
+	SMAL_ASSERT(segment != NULL);
+	if (segment->direct) {
+		if ((uintptr_t)run == segment->base && bytes >= segment->used_bytes)
+			smal_segment_end_direct(segment);
+		else if (space->provider->discard(run, n << SMAL_CHUNK_LOG2))
+			space->discards++;
+		return true;
+	}
+	chunk = chunk_index(segment, run);
+	if (!give_in(segment, chunk, n))
+		return false;
+	segment->used_bytes -= n << SMAL_CHUNK_LOG2;
+	return true;
+}
+
+/* Takes the n chunks from `chunk` on if they are free, or nothing. */
+static bool take_at(struct smal_segment *segment, uint32_t chunk, size_t n)
+{
+	uint32_t first = chunk;
+
+	while (n > 0) {
+		uint32_t block = chunk / SMAL_FAN;
+		unsigned here = (unsigned)smal_min(n, SMAL_FAN - chunk % SMAL_FAN);
+
+		if (block >= segment->block_count)
+			break;
+		if (chunk % SMAL_FAN == 0 &&
+		    (block >= segment->committed_blocks || block_is_whole(segment, block))) {
+			if (!smal_level_take_at(&segment->blocks, block, 1))
+				break;
+			if (!smal_segment_commit(segment, block + 1)) {
+				give_blocks(segment, block, 1);
+				break;
+			}
+			if (here < SMAL_FAN && !open_block(segment, block))
+				break;
+			if (here == SMAL_FAN) {
+				chunk += here;
+				n -= here;
+				continue;
+			}
+		}
+		if (block_is_whole(segment, block) ||
+		    !smal_level_take_at(&segment->chunks, chunk, here))
+			break;
+		chunk += here;
+		n -= here;
+	}
+	if (n > 0 && chunk > first) {
+		struct smal_segment *s = segment;
+
+		/* Undo: the part that was taken was free, and is as clean as before. */
+		for (uint32_t at = first; at < chunk;) {
+			unsigned here = (unsigned)smal_min(chunk - at, SMAL_FAN - at % SMAL_FAN);
+
+			if (at % SMAL_FAN == 0 && block_is_whole(s, at / SMAL_FAN))
+				give_blocks(s, at / SMAL_FAN, 1);
+			else
+				give_chunks(s, at, here);
+			at += here;
+		}
+	}
+	return n == 0;
+}
+
+/* ---- Giving back to the system ---- */
+
+/* Discards the dirty chunks [first, first + n) of a block as far as pages
+ * allow; returns the chunks that went. */
+static unsigned discard(struct smal_segment *segment, uint32_t block, unsigned first, unsigned n)
+{
+	struct smal_space *space = segment->space;
+	uintptr_t page = smal_os_page_bytes();
+	uintptr_t base = (uintptr_t)chunk_address(segment, block * SMAL_FAN + first);
+	uintptr_t limit = (base + ((uintptr_t)n << SMAL_CHUNK_LOG2)) & ~(page - 1);
+
+	base = smal_round_up(base, page);
+	if (base >= limit || !space->provider->discard((void *)base, limit - base))
+		return 0;
+	space->discards++;
+	first = chunk_index(segment, (void *)base) % SMAL_FAN;
+	n = (unsigned)((limit - base) >> SMAL_CHUNK_LOG2);
+	for (unsigned w = 0; w < 4; w++)
+		segment->infos[block].dirty[w] &= ~dirty_mask(w, first, n);
+	segment->dirty_chunks -= n;
+	return n;
+}
+
+static size_t purge_block(struct smal_segment *segment, uint32_t block)
+{
+	uint64_t *dirty = segment->infos[block].dirty;
+	size_t chunks = 0;
+	unsigned first = 0;
+
+	while (first < SMAL_FAN) {
+		unsigned limit = first;
+
+		while (limit < SMAL_FAN && (dirty[limit / 64] >> (limit % 64) & 1) != 0)
+			limit++;
+		if (limit > first)
+			chunks += discard(segment, block, first, limit - first);
+		first = limit + 1;
+	}
+	return chunks << SMAL_CHUNK_LOG2;
+}
+
+static size_t purge_locked(struct smal_space *space, uint64_t now_ms, unsigned age_ms)
+{
+	size_t bytes = 0;
+
+	SMAL_LIST_EACH(link, &space->segments) {
+		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
+
+		for (uint32_t b = 0; segment->dirty_chunks != 0 && b < segment->committed_blocks; b++) {
+			const struct smal_block_info *info = &segment->infos[b];
+
+			if ((info->dirty[0] | info->dirty[1] | info->dirty[2] | info->dirty[3]) != 0 &&
+			    (uint32_t)now_ms - info->stamp_ms >= age_ms)
+				bytes += purge_block(segment, b);
+		}
+	}
+	return bytes;
+}
+
+/* Looks at most eight times per decay time whether something is old enough. */
+static void decay_locked(struct smal_space *space)
+{
+	uint64_t now_ms = smal_os_clock_ns() / 1000000;
+
+	if (now_ms - space->decayed_ms < space->options.decay_ms / 8)
+		return;
+	space->decayed_ms = now_ms;
+	purge_locked(space, now_ms, space->options.decay_ms);
+}
+
+/* ---- The interface ---- */
+
+void *smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes, bool *zeroed)
+{
+	void *run;
+
+	smal_os_lock_take(&space->lock);
+	run = smal_space_take_locked(space, bytes, align_bytes, zeroed);
+	smal_os_lock_give(&space->lock);
+	return run;
+}
+
+bool smal_space_give(struct smal_space *space, void *run, size_t bytes)
+{
+	bool given;
+
+	smal_os_lock_take(&space->lock);
+	given = smal_space_give_locked(space, run, bytes);
+	decay_locked(space);
+	smal_os_lock_give(&space->lock);
+	return given;
+}
+
+bool smal_space_extend(struct smal_space *space, void *run, size_t old_bytes, size_t new_bytes,
+                       bool *zeroed)
+{
+	struct smal_segment *segment;
+	size_t had = chunks_of(old_bytes), n = chunks_of(new_bytes) - had;
+	bool done = false;
+
+	smal_os_lock_take(&space->lock);
+	segment = find(space, run);
+	SMAL_ASSERT(segment != NULL);
+	if (!segment->direct) {
+		uint32_t chunk = chunk_index(segment, run) + (uint32_t)had;
+
+		done = take_at(segment, chunk, n);
+		if (done) {
+			segment->used_bytes += n << SMAL_CHUNK_LOG2;
+			*zeroed = take_dirty(segment, chunk, n);
+		}
+	}
+	smal_os_lock_give(&space->lock);
+	return done;
+}
+
+size_t smal_space_purge(struct smal_space *space, unsigned age_ms)
+{
+	size_t bytes;
+
+	smal_os_lock_take(&space->lock);
+	SMAL_LIST_EACH(link, &space->segments) {
+		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
+
+		if (age_ms == 0 && !segment->direct)
+			smal_element_trim_locked(space, segment);
+	}
+	bytes = purge_locked(space, smal_os_clock_ns() / 1000000, age_ms);
+	smal_os_lock_give(&space->lock);
+	return bytes;
+}
+
+void smal_space_get_counts(struct smal_space *space, struct smal_space_counts *counts)
+{
+	*counts = (struct smal_space_counts){ 0 };
+	smal_os_lock_take(&space->lock);
+	counts->reserved_bytes = space->reserved_bytes;
+	counts->mappings = space->mappings;
+	counts->discards = space->discards;
+	counts->metadata_bytes = space->directs.area.committed_bytes;
+	SMAL_LIST_EACH(link, &space->segments) {
+		const struct smal_segment *segment =
+			SMAL_CONTAINER(link, struct smal_segment, link);
+
+		counts->used_bytes += segment->used_bytes;
+		counts->free_bytes += segment->memory.committed_bytes - segment->used_bytes;
+		counts->dirty_bytes += (uint64_t)segment->dirty_chunks << SMAL_CHUNK_LOG2;
+		if (!segment->direct)
+			counts->metadata_bytes += smal_segment_metadata(segment);
+	}
+	counts->committed_bytes = counts->used_bytes + counts->free_bytes + counts->metadata_bytes;
+	smal_os_lock_give(&space->lock);
+}
+
+struct smal_segment *smal_space_segment(struct smal_space *space, const void *address)
+{
+	return find(space, address);
+}
+
+/* ---- Creation and end ---- */
+
+struct smal_space *smal_space_create(const struct smal_space_options *options)
+{
+	const struct smal_provider *provider =
+		options->buffer != NULL ? &smal_provider_buffer :
+		options->provider != NULL ? options->provider : &smal_provider_os;
+	size_t bytes = smal_round_up(sizeof(struct smal_space), smal_os_page_bytes());
+	struct smal_space *space;
+	char *buffer = options->buffer;
+
+	if (buffer != NULL) {
+		char *limit = buffer + options->buffer_bytes;
+
+		space = (void *)smal_round_up((uintptr_t)buffer, 16);
+		if (options->buffer_bytes < sizeof *space + 16)
+			return NULL;
+		buffer = (char *)(space + 1);
+		*space = (struct smal_space){ .options = *options, .provider = provider };
+		smal_link_init(&space->segments);
+		smal_link_init(&space->spare);
+		if (!smal_segment_create_in(space, buffer, limit) ||
+		    !open_short_block(SMAL_CONTAINER(space->segments.next, struct smal_segment, link)))
+			return NULL;
+	} else {
+		space = provider->reserve(bytes);
+		if (space == NULL)
+			return NULL;
+		if (!provider->commit(space, bytes)) {
+			provider->release(space, bytes);
+			return NULL;
+		}
+		*space = (struct smal_space){ .options = *options, .provider = provider };
+		smal_link_init(&space->segments);
+		smal_link_init(&space->spare);
+		space->next_segment_bytes = options->segment_bytes != 0 ? options->segment_bytes
+		                                                        : largest_segment;
+	}
+	smal_os_lock_init(&space->lock);
+	space->decayed_ms = smal_os_clock_ns() / 1000000;
+	space->magic = SMAL_MAGIC_SPACE;
+	return space;
+}
+
+void smal_space_destroy(struct smal_space *space)
+{
+	const struct smal_provider *provider = space->provider;
+
+	space->magic = SMAL_MAGIC_GONE;
+	if (space->options.buffer != NULL)
+		return;
+	SMAL_LIST_EACH_SAFE(link, &space->segments) {
+		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
+
+		smal_table_remove(segment);
+		provider->release(segment->reservation, segment->reservation_bytes);
+	}
+	if (space->directs.area.base != NULL)
+		provider->release(space->directs.area.base, space->directs.area.bytes);
+	provider->release(space, smal_round_up(sizeof *space, smal_os_page_bytes()));
+}
+
+/* ---- The checker ---- */
+
+static const char *check_segment(struct smal_segment *segment)
+{
+	size_t used = 0, dirty = 0;
+	const char *why = smal_level_check(&segment->chunks);
+
+	why = why != NULL ? why : smal_level_check(&segment->blocks);
+	why = why != NULL ? why : smal_level_check(&segment->regions);
+	why = why != NULL ? why : smal_element_check(segment);
+	if (why != NULL)
+		return why;
+	for (uint32_t b = 0; b < segment->committed_blocks; b++) {
+		uint32_t region = b / SMAL_REGION_BLOCKS;
+		bool taken = smal_level_is_used(&segment->regions, region) &&
+		             smal_level_is_used(&segment->blocks, b);
+		bool whole = taken && block_is_whole(segment, b);
+
+		if (!taken && !block_is_whole(segment, b))
+			return "space I3: a free block has an open node";
+		used += whole ? block_capacity(segment, b) : smal_level_count(&segment->chunks, b);
+		for (unsigned c = 0; c < SMAL_FAN; c++) {
+			if (!(segment->infos[b].dirty[c / 64] >> (c % 64) & 1))
+				continue;
+			if (c < block_capacity(segment, b))
+				dirty++;
+			if (whole || (taken && c < block_capacity(segment, b) &&
+			              smal_level_is_used(&segment->chunks, b * SMAL_FAN + c)))
+				return "space I1: a chunk in use is dirty";
+		}
+	}
+	if (dirty != segment->dirty_chunks)
+		return "space I2: dirty_chunks is wrong";
+	if (used << SMAL_CHUNK_LOG2 != segment->used_bytes)
+		return "space I3: used_bytes is wrong";
+	return NULL;
+}
+
+const char *smal_space_check(struct smal_space *space)
+{
+	const char *why = NULL;
+
+	if (space->magic != SMAL_MAGIC_SPACE)
+		return "space: bad magic";
+	smal_os_lock_take(&space->lock);
+	SMAL_LIST_EACH(link, &space->segments) {
+		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
+
+		if (segment->magic != SMAL_MAGIC_SEGMENT || segment->space != space)
+			why = "segment: bad magic";
+		else if (space->options.buffer == NULL &&
+		         (smal_table_find(segment->base) != segment ||
+		          smal_table_find(segment->base + segment->bytes - 1) != segment))
+			why = "space I4: the table does not find a segment";
+		else if (!segment->direct)
+			why = check_segment(segment);
+		if (why != NULL)
+			break;
+	}
+	smal_os_lock_give(&space->lock);
+	return why;
+}

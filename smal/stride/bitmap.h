@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bitmap.h: words of mask bits: ranges, runs, counts.
+ *
+ * A mask has one bit for each granule (16 bytes) of a buffer, in address
+ * order, the lowest bit of a word first. Only the bits at which slots begin
+ * are ever set; a stride's template has all of those.
+ */
+#ifndef SMAL_STRIDE_BITMAP_H
+#define SMAL_STRIDE_BITMAP_H
+
+#include <smal/base/def.h>
+
+static inline bool smal_bit_get(const smal_word *mask, size_t bit)
+{
+	return mask[bit >> SMAL_WORD_LOG2] >> (bit & (SMAL_WORD_BITS - 1)) & 1;
+}
+
+static inline void smal_bit_set(smal_word *mask, size_t bit)
+{
+	mask[bit >> SMAL_WORD_LOG2] |= (smal_word)1 << (bit & (SMAL_WORD_BITS - 1));
+}
+
+static inline void smal_bit_clear(smal_word *mask, size_t bit)
+{
+	mask[bit >> SMAL_WORD_LOG2] &= ~((smal_word)1 << (bit & (SMAL_WORD_BITS - 1)));
+}
+
+/* The bits of word w that lie in [first, limit). */
+static inline smal_word smal_bits_in_word(size_t w, size_t first, size_t limit)
+{
+	smal_word bits = ~(smal_word)0;
+
+	if (first > w << SMAL_WORD_LOG2)
+		bits &= ~(smal_word)0 << (first & (SMAL_WORD_BITS - 1));
+	if (limit < (w + 1) << SMAL_WORD_LOG2)
+		bits &= ~(~(smal_word)0 << (limit & (SMAL_WORD_BITS - 1)));
+	return bits;
+}
+
+/* The first bit at or after `from` that is set, or `limit`. */
+static inline size_t smal_bit_next(const smal_word *mask, size_t from, size_t limit)
+{
+	size_t w = from >> SMAL_WORD_LOG2;
+	smal_word word;
+
+	if (from >= limit)
+		return limit;
+	word = mask[w] & ~(smal_word)0 << (from & (SMAL_WORD_BITS - 1));
+	while (word == 0) {
+		if (++w << SMAL_WORD_LOG2 >= limit)
+			return limit;
+		word = mask[w];
+	}
+	return smal_min((w << SMAL_WORD_LOG2) + smal_word_lowest(word), limit);
+}
+
+/* The first bit at or after `from` that full has and mask has not, or limit. */
+static inline size_t smal_bit_next_missing(const smal_word *mask, const smal_word *full,
+                                           size_t from, size_t limit)
+{
+	size_t w = from >> SMAL_WORD_LOG2;
+	smal_word word;
+
+	if (from >= limit)
+		return limit;
+	word = full[w] & ~mask[w] & ~(smal_word)0 << (from & (SMAL_WORD_BITS - 1));
+	while (word == 0) {
+		if (++w << SMAL_WORD_LOG2 >= limit)
+			return limit;
+		word = full[w] & ~mask[w];
+	}
+	return smal_min((w << SMAL_WORD_LOG2) + smal_word_lowest(word), limit);
+}
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stride.h: buffers of equal slots, and who holds a slot in a mask elsewhere.
+ *
+ * A stride is a set of buffers with slots of one size. A buffer is 64 KiB (for
+ * slots of up to 8 KiB), 1 MiB (up to 128 KiB) or exactly one large slot. Its
+ * descriptor and masks are side metadata of its segment: their place follows
+ * from the buffer's address.
+ *
+ * Three masks lie at every buffer. Two of them take turns in being the live
+ * mask (a set bit is a slot in use) and whatever the owner needs the other for
+ * (a collector: the mark mask); the third is free for the owner too.
+ *
+ * Finding a free slot reads at most one word on each of three levels, whatever
+ * the pattern: the list of buffers with room, the buffer's summary (a bit for
+ * every 1/W of its words, set while they have a free slot), the mask's words.
+ *
+ * Rules. The lists of a stride, and buffers on its lists, are protected by its
+ * lock, which is a leaf besides the space's. A claimed buffer belongs to who
+ * claimed it: only that thread calls the smal_buffer_ functions on it.
+ */
+#ifndef SMAL_STRIDE_STRIDE_H
+#define SMAL_STRIDE_STRIDE_H
+
+#include <smal/space/space.h>
+#include <smal/stride/bitmap.h>
+
+/* What lies at a buffer id: indices of the space's side metadata. */
+enum smal_side {
+	/* u32: owner << 16 | class; 0 where no buffer is. */
+	SMAL_SIDE_OWNER,
+	/* u32: ids back to the buffer's first. */
+	SMAL_SIDE_BACK,
+	/* struct smal_buffer, at a buffer's first id. */
+	SMAL_SIDE_BUFFER,
+	/* Masks: SMAL_MASK_BYTES an id. */
+	SMAL_SIDE_MASK,
+	SMAL_SIDE_MASKS = 3
+};
+
+enum {
+	SMAL_MASK_BYTES = SMAL_ID_BYTES / SMAL_GRANULE / 8,
+	SMAL_MASK_WORDS = SMAL_MASK_BYTES / (int)sizeof(smal_word),
+	SMAL_SMALL_LARGEST = 8 * 1024,
+	SMAL_MEDIUM_LARGEST = 128 * 1024
+};
+
+struct smal_buffer {
+	/* On one of its stride's lists. */
+	struct smal_link link;
+	struct smal_stride *stride;
+	struct smal_segment *segment;
+	/* 64 KiB, 1 MiB, or the pages of a large slot. */
+	size_t bytes;
+	/* Which words have a free slot. */
+	smal_word summary;
+	/* Its first id in the segment. */
+	uint32_t id;
+	/* Slots in use. */
+	uint32_t used_slots;
+	/* Granules from its start that may not be zero. */
+	uint32_t dirty_granules;
+	/* enum smal_buffer_state, and bits for the owner. */
+	uint16_t state, marks;
+};
+
+enum smal_buffer_state { SMAL_BUFFER_ROOM = 1, SMAL_BUFFER_FULL, SMAL_BUFFER_CLAIMED };
+
+struct smal_stride {
+	uint32_t magic;
+	/* The number and the class that owner words hold. */
+	uint16_t owner, class;
+	struct smal_space *space;
+	struct smal_os_lock lock;
+	/* Bytes of a slot, 0 for a stride of large slots; of a buffer. */
+	size_t stride_bytes, buffer_bytes;
+	uint32_t slots;
+	/* Words of a mask. */
+	uint32_t words;
+	/* ceil(2^44 / stride_bytes). */
+	uint64_t reciprocal;
+	/* All bits at which slots begin. */
+	const smal_word *full;
+	/* Which of the masks is the live one: 0 or 1. */
+	unsigned live;
+	/* Buffers by state. */
+	struct smal_link room, filled, claimed;
+	size_t buffers, heap_bytes;
+	/* Mask words read by smal_stride_take, for the proof of its bound. */
+	uint64_t words_read;
+};
+
+/* The side metadata that a space needs for strides. */
+void smal_stride_sides(struct smal_space_options *options);
+
+/*
+ * Makes a stride of slots of stride_bytes (a multiple of 8, at least 16; up to
+ * SMAL_MEDIUM_LARGEST), or of large slots (0). owner is not 0. False: no memory.
+ */
+bool smal_stride_init(struct smal_stride *stride, struct smal_space *space, uint16_t owner,
+                      uint16_t class, size_t stride_bytes);
+
+/* Gives all buffers back, whatever is in use. */
+void smal_stride_fini(struct smal_stride *stride);
+
+/* ---- Slot by slot (any thread) ---- */
+
+/* Takes the lowest free slot of a buffer with room; not zeroed. NULL: every
+ * buffer is full. */
+void *smal_stride_take(struct smal_stride *stride);
+
+/* Adds an empty buffer (large: of one slot of `bytes`); NULL: no memory. */
+struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes);
+
+/* Gives a slot back; false if the address is not that of a slot in use. An
+ * empty buffer goes back to the space, unless it is the last with room. */
+bool smal_stride_give(struct smal_stride *stride, void *slot);
+
+/* ---- Buffer by buffer ---- */
+
+/* Takes a buffer with room off its list, for the calling thread alone; NULL if
+ * there is none. The other gives it back, to the list that it belongs on. */
+struct smal_buffer *smal_stride_claim(struct smal_stride *stride);
+void smal_stride_unclaim(struct smal_buffer *buffer);
+
+/* Recounts a buffer's slots from its live mask and puts it on the list it
+ * belongs on; one that is empty and not claimed goes back to the space if
+ * `drop` says so (false is returned then: it is gone). The caller has the
+ * stride to itself. */
+bool smal_stride_settle(struct smal_buffer *buffer, bool drop);
+
+/* Changes the size of a large buffer where it stands. False: there is no room
+ * (or, when it shrinks, no metadata): nothing has changed. *zeroed is about the
+ * part that is new. */
+bool smal_buffer_resize(struct smal_buffer *buffer, size_t bytes, bool *zeroed);
+
+/* The next hole of free slots at or after an address of the buffer, as long as
+ * it is: [*base, *limit). False: there is none. */
+bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_t *base,
+                      uintptr_t *limit);
+
+/* Sets or clears the live bits of all slots in [base, limit). */
+void smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit);
+void smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit);
+
+/* The first invariant that does not hold, or NULL. */
+const char *smal_stride_check(struct smal_stride *stride);
+
+/* ---- Where things are ---- */
+
+static inline uintptr_t smal_buffer_base(const struct smal_buffer *buffer)
+{
+	return buffer->segment->base + ((uintptr_t)buffer->id << SMAL_ID_LOG2);
+}
+
+/* A mask by number: 0 and 1 take turns, 2 is the owner's. */
+static inline smal_word *smal_buffer_mask(const struct smal_buffer *buffer, unsigned which)
+{
+	return (smal_word *)(void *)(buffer->segment->side[SMAL_SIDE_MASK + which].base +
+	                             (size_t)buffer->id * SMAL_MASK_BYTES);
+}
+
+static inline smal_word *smal_buffer_live(const struct smal_buffer *buffer)
+{
+	return smal_buffer_mask(buffer, buffer->stride->live);
+}
+
+/* The bit of an address in its buffer's masks. */
+static inline size_t smal_buffer_bit(const struct smal_buffer *buffer, uintptr_t address)
+{
+	return (address - smal_buffer_base(buffer)) >> SMAL_GRANULE_LOG2;
+}
+
+/* The start of the slot that an address lies in; may be one beyond the last. */
+static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintptr_t address)
+{
+	const struct smal_stride *stride = buffer->stride;
+	uintptr_t base = smal_buffer_base(buffer);
+
+	if (stride->stride_bytes == 0)
+		return base;
+	return base + (uintptr_t)((address - base) * stride->reciprocal >> 44) *
+	              stride->stride_bytes;
+}
+
+/* Bytes of a slot. */
+static inline size_t smal_buffer_slot_bytes(const struct smal_buffer *buffer)
+{
+	return buffer->stride->stride_bytes != 0 ? buffer->stride->stride_bytes : buffer->bytes;
+}
+
+/* The live slot that an address points to or into, or 0. */
+uintptr_t smal_buffer_find_slot(const struct smal_buffer *buffer, uintptr_t address);
+
+/* The owner word of an id: an AO_t is too wide, a plain u32 does: it is written
+ * before a buffer is used and cleared after. */
+static inline uint32_t *smal_segment_owner(const struct smal_segment *segment, size_t id)
+{
+	return (uint32_t *)(void *)segment->side[SMAL_SIDE_OWNER].base + id;
+}
+
+/* The buffer that an address lies in, whoever owns it, or NULL. Any thread, any
+ * word. */
+struct smal_buffer *smal_buffer_find(uintptr_t address);
+
+#endif

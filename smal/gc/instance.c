@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * instance.c: making and ending collectors, and the space they share.
+ *
+ * The space of the process is made with the first collector and never ends.
+ * A collector takes a number from the process's map of owners; two collectors
+ * share nothing else that either could see.
+ */
+#include <smal/gc/gc.h>
+#include <smal/base/fail.h>
+
+#include <string.h>
+
+enum {
+	EMERGENCY_WORDS = 512,
+	TABLE_BYTES = SMAL_KINDS * (sizeof(struct smal_kind *) + sizeof(struct smal_scan)),
+	OWNER_BITS = sizeof(AO_t) * 8
+};
+
+static struct smal_space *process_space(void)
+{
+	struct smal_space *space = smal_atomic_load_pointer(&smal_process.space);
+
+	if (space == NULL) {
+		struct smal_space_options options = { .decay_ms = smal_options()->decay_ms };
+
+		smal_stride_sides(&options);
+		space = smal_space_create(&options);
+		if (space != NULL && !smal_atomic_cas(&smal_process.space, 0, (uintptr_t)space)) {
+			/* Another thread was faster. */
+			smal_space_destroy(space);
+			space = smal_atomic_load_pointer(&smal_process.space);
+		}
+	}
+	return space;
+}
+
+/* A number for a collector, or 0. */
+static uint16_t take_owner(void)
+{
+	for (unsigned i = 1; i < SMAL_OWNERS; i++) {
+		volatile AO_t *word = &smal_process.owners[i / OWNER_BITS];
+		uintptr_t bit = (uintptr_t)1 << (i % OWNER_BITS);
+
+		if ((smal_atomic_load_relaxed(word) & bit) == 0 &&
+		    (smal_atomic_or(word, bit) & bit) == 0)
+			return (uint16_t)i;
+	}
+	return 0;
+}
+
+static void give_owner(uint16_t owner)
+{
+	volatile AO_t *word = &smal_process.owners[owner / OWNER_BITS];
+	uintptr_t bit = (uintptr_t)1 << (owner % OWNER_BITS), old;
+
+	do
+		old = smal_atomic_load_relaxed(word);
+	while (!smal_atomic_cas(word, old, old & ~bit));
+}
+
+static enum smal_error options_copy(struct smal_gc_options *to,
+                                    const struct smal_gc_options *from, const char *function)
+{
+	size_t bytes;
+
+	*to = (struct smal_gc_options){ 0 };
+	if (from == NULL)
+		return SMAL_OK;
+	bytes = from->options_bytes != 0 ? from->options_bytes : sizeof *to;
+	if (bytes > 4096)
+		return smal_fail(SMAL_ERROR_INVALID, function, "options_bytes is wrong", NULL, "%zu",
+		                 bytes);
+	memcpy(to, from, smal_min(bytes, sizeof *to));
+	return smal_pace_check_options(to, function);
+}
+
+enum smal_error smal_gc_create(const struct smal_gc_options *options, struct smal_gc **result)
+{
+	struct smal_space *space;
+	struct smal_gc_options copy;
+	enum smal_error error;
+	struct smal_gc *gc;
+	bool zeroed;
+	char *run;
+
+	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
+	error = options_copy(&copy, options, __func__);
+	if (error != SMAL_OK)
+		return error;
+	space = process_space();
+	if (space == NULL)
+		return SMAL_ERROR_NO_MEMORY;
+	gc = smal_element_take(space, sizeof *gc);
+	if (gc == NULL)
+		return SMAL_ERROR_NO_MEMORY;
+	memset(gc, 0, sizeof *gc);
+	run = smal_space_take(space, TABLE_BYTES + EMERGENCY_WORDS * sizeof(uintptr_t), SMAL_CHUNK,
+	                      &zeroed);
+	if (run == NULL)
+		goto fail;
+	gc->owner = take_owner();
+	if (gc->owner == 0) {
+		error = SMAL_ERROR_TOO_MANY;
+		goto fail_run;
+	}
+	gc->queue = (void *)run;
+	gc->queue_words = EMERGENCY_WORDS;
+	gc->kinds = (void *)(gc->queue + EMERGENCY_WORDS);
+	gc->scans = (void *)(gc->kinds + SMAL_KINDS);
+	gc->kinds[0] = NULL;
+	gc->kinds_top = 1;
+	gc->space = space;
+	gc->options = copy;
+	gc->torture = smal_options()->torture;
+	gc->tool_watches = smal_os_tool_watches();
+	smal_link_init(&gc->types);
+	smal_link_init(&gc->ended_types);
+	smal_link_init(&gc->roots);
+	smal_pace_init(gc);
+	gc->magic = SMAL_MAGIC_GC;
+	*result = gc;
+	return SMAL_OK;
+
+fail_run:
+	smal_space_give(space, run, TABLE_BYTES + EMERGENCY_WORDS * sizeof(uintptr_t));
+	smal_element_give(space, gc);
+	return error;
+fail:
+	smal_element_give(space, gc);
+	return SMAL_ERROR_NO_MEMORY;
+}
+
+/* Calls the free callbacks of all objects that are left. */
+static void free_all(struct smal_gc *gc)
+{
+	struct smal_collection ignored = { 0 };
+
+	/* As if nothing had been marked. */
+	gc->live ^= 1;
+	smal_sweep(gc, &ignored);
+	smal_sweep_frees(gc);
+}
+
+enum smal_error smal_gc_destroy(struct smal_gc *gc)
+{
+	enum smal_error error;
+
+	if (gc == NULL)
+		return SMAL_OK;
+	SMAL_REQUIRE(gc->magic == SMAL_MAGIC_GC, SMAL_ERROR_INVALID, "not a collector", gc, "%s",
+	             gc->magic == SMAL_MAGIC_GONE ? "a collector that has ended" : "");
+	SMAL_REQUIRE(gc->thread == NULL, SMAL_ERROR_BUSY, "a thread is attached", gc, "%s",
+	             "in use");
+	error = smal_gc_check(gc, __func__);
+	if (error != SMAL_OK)
+		return error;
+	free_all(gc);
+	smal_types_fini(gc);
+	smal_roots_fini(gc);
+	give_owner(gc->owner);
+	smal_space_give(gc->space, gc->queue, TABLE_BYTES + EMERGENCY_WORDS * sizeof(uintptr_t));
+	gc->magic = SMAL_MAGIC_GONE;
+	smal_element_give(gc->space, gc);
+	return SMAL_OK;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mark.c: marking.
+ *
+ *                 test and set
+ *   candidate ------------------> queue (last in, first out)
+ *       ^        the mark bit       |  prefetch
+ *       |                           v
+ *     scan  <--------------------  ring (first in, first out, 32 objects)
+ *
+ * A candidate word is tested where it is found: segment by a subtraction, kind
+ * by one load (owner word), object by the live bit, marked by the mark bit; so
+ * a rejected word touches no object and a marked object is queued once. Between
+ * queue and scan an object waits in the ring while its first line is fetched.
+ * A list's tail that a callback returns goes to the ring at once: it needs no
+ * queue, however long the list.
+ *
+ * Long objects are scanned in pieces: the rest is queued below the piece's
+ * children. When the queue is full, an object stays marked and its buffer is
+ * flagged; flagged buffers are scanned again afterwards, all their marked
+ * objects, until no flag is left. So marking needs no memory beyond what was
+ * there when it began.
+ *
+ * The window before the queue is after Cher, Hosking and Vitek (2004).
+ */
+#include <smal/gc/mark.h>
+#include <smal/base/fail.h>
+
+#include <string.h>
+
+/* A queue entry with bit 0 set is a piece: the index of its first word stands
+ * below it. Objects begin at multiples of 8. */
+enum { PIECE = 1 };
+
+/* smal_buffer.marks: scan its marked objects again. */
+enum { OVERFLOWED = 1 };
+
+static void point_at(struct smal_marker *marker, const struct smal_segment *segment)
+{
+	marker->base = segment->base;
+	marker->bytes = smal_min(segment->bytes,
+	                         (size_t)segment->committed_blocks << SMAL_BLOCK_LOG2);
+	marker->owners = smal_segment_owner(segment, 0);
+	marker->live = (void *)segment->side[SMAL_SIDE_MASK + marker->live_index].base;
+	marker->mark = (void *)segment->side[SMAL_SIDE_MASK + (marker->live_index ^ 1)].base;
+}
+
+void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *queue,
+                      size_t words)
+{
+	struct smal_segment *largest = NULL;
+
+	*marker = (struct smal_marker){ .gc = gc, .scans = gc->scans, .live_index = gc->live,
+		                        .owner = (uint32_t)gc->owner << 16,
+		                        .keep = ~gc->options.tag_mask, .top = queue,
+		                        .bottom = queue, .limit = queue + words };
+	SMAL_LIST_EACH(link, &gc->space->segments) {
+		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
+
+		if (!segment->direct && (largest == NULL || segment->used_bytes > largest->used_bytes))
+			largest = segment;
+	}
+	if (largest != NULL)
+		point_at(marker, largest);
+	marker->others = largest == NULL || largest->link.next != largest->link.prev ||
+	                 largest->link.next != &gc->space->segments;
+}
+
+/* ---- Test and set ---- */
+
+/* The out-of-line half of find_and_mark: other segments, large and medium
+ * buffers, interior pointers. Returns an object that has just been marked and
+ * is to be scanned, or 0. */
+static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
+                                         bool from_root)
+{
+	const struct smal_scan *scan;
+	struct smal_buffer *buffer;
+	smal_word *mark, bit;
+	uint32_t kind;
+	uintptr_t slot;
+	size_t at;
+
+	if (marker->visit != NULL) {
+		marker->visit(marker, address, from_root);
+		return 0;
+	}
+	buffer = smal_buffer_find(address);
+	if (buffer == NULL)
+		return 0;
+	kind = ((uint32_t)buffer->stride->owner << 16 | buffer->stride->class) ^ marker->owner;
+	if (kind >= SMAL_KINDS)
+		return 0;
+	scan = &marker->scans[kind];
+	slot = smal_buffer_find_slot(buffer, address);
+	if (slot == 0 || (slot != address && !from_root && (scan->flags & SMAL_SCAN_INTERIOR) == 0))
+		return 0;
+	at = smal_buffer_bit(buffer, slot);
+	mark = smal_buffer_mask(buffer, marker->live_index ^ 1) + (at >> SMAL_WORD_LOG2);
+	bit = (smal_word)1 << (at & (SMAL_WORD_BITS - 1));
+	if ((*mark & bit) != 0 ||
+	    ((scan->flags & SMAL_SCAN_FREES) != 0 && smal_bit_get(smal_buffer_mask(buffer, 2), at)))
+		return 0;
+	*mark |= bit;
+	return scan->how != SMAL_HOW_LEAF ? slot : 0;
+}
+
+/* Marks the object that a word refers to; returns it if it is now to be
+ * scanned, else 0. */
+static SMAL_ALWAYS_INLINE uintptr_t find_and_mark(struct smal_marker *marker, uintptr_t word)
+{
+	uintptr_t address = word & marker->keep;
+	uintptr_t offset = address - marker->base;
+	const struct smal_scan *scan;
+	smal_word bit;
+	uint32_t kind;
+	size_t w;
+
+	if (offset >= marker->bytes)
+		return marker->others ? mark_slow(marker, address, false) : 0;
+	kind = marker->owners[offset >> SMAL_ID_LOG2] ^ marker->owner;
+	if (kind >= SMAL_KINDS)
+		return 0;
+	w = offset >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2);
+	bit = (smal_word)1 << (offset >> SMAL_GRANULE_LOG2 & (SMAL_WORD_BITS - 1));
+	scan = &marker->scans[kind];
+	if (SMAL_UNLIKELY((address & (SMAL_GRANULE - 1)) != 0 ||
+	                  (scan->flags & (SMAL_SCAN_ODD | SMAL_SCAN_FREES)) != 0))
+		return mark_slow(marker, address, false);
+	if ((marker->mark[w] & bit) != 0)
+		return 0;
+	if (SMAL_UNLIKELY((marker->live[w] & bit) == 0))
+		return (scan->flags & SMAL_SCAN_INTERIOR) != 0 ? mark_slow(marker, address, false)
+		                                               : 0;
+	marker->mark[w] |= bit;
+	return scan->how != SMAL_HOW_LEAF ? address : 0;
+}
+
+/* Flags the buffer of an object that there is no room for. */
+static SMAL_NOINLINE void overflow(struct smal_marker *marker, uintptr_t object)
+{
+	struct smal_buffer *buffer = smal_buffer_find(object);
+
+	buffer->marks |= OVERFLOWED;
+	marker->overflowed = true;
+}
+
+static SMAL_ALWAYS_INLINE void push(struct smal_marker *marker, uintptr_t object)
+{
+	if (SMAL_UNLIKELY(marker->top == marker->limit))
+		overflow(marker, object);
+	else
+		*marker->top++ = object;
+}
+
+static SMAL_ALWAYS_INLINE void mark_word(struct smal_marker *marker, uintptr_t word)
+{
+	uintptr_t object = find_and_mark(marker, word);
+
+	if (object != 0)
+		push(marker, object);
+}
+
+/* A word of a conservative root. */
+static void mark_root(struct smal_marker *marker, uintptr_t word)
+{
+	uintptr_t address = word & marker->keep;
+	uintptr_t object;
+
+	if (address - 1 - marker->base >= marker->bytes && !marker->others)
+		return;
+	object = mark_slow(marker, address, true);
+	if (object != 0)
+		push(marker, object);
+	/* One past the end of the object before. */
+	object = mark_slow(marker, address - 1, true);
+	if (object != 0)
+		push(marker, object);
+}
+
+/* ---- Scanning ---- */
+
+static const struct smal_scan *scan_of(const struct smal_marker *marker, uintptr_t object)
+{
+	uintptr_t offset = object - marker->base;
+
+	if (SMAL_LIKELY(offset < marker->bytes))
+		return &marker->scans[marker->owners[offset >> SMAL_ID_LOG2] ^ marker->owner];
+	return &marker->scans[smal_buffer_find(object)->stride->class];
+}
+
+static size_t object_words(const struct smal_scan *scan, uintptr_t object)
+{
+	size_t bytes = scan->slot_bytes != 0 ? scan->slot_bytes : smal_buffer_find(object)->bytes;
+
+	return bytes / sizeof(uintptr_t);
+}
+
+/* Scans words [from, ...) of an object by layout or conservatively; what is
+ * too long for one piece is queued, below the children. */
+static void scan_words(struct smal_marker *marker, const struct smal_scan *scan,
+                       uintptr_t object, size_t from)
+{
+	const uintptr_t *words = (const uintptr_t *)object;
+	size_t limit = object_words(scan, object), end = limit;
+
+	if (scan->how == SMAL_HOW_LAYOUT && scan->repeat_words == 0)
+		limit = end = smal_min(limit, scan->words);
+	if (end - from > SMAL_PIECE_WORDS && marker->limit - marker->top >= 2) {
+		end = from + SMAL_PIECE_WORDS;
+		*marker->top++ = end;
+		*marker->top++ = object | PIECE;
+	}
+	if (scan->how == SMAL_HOW_CONSERVATIVE) {
+		for (; from < end; from++)
+			mark_word(marker, words[from]);
+	} else if (from >= scan->words && scan->repeat_words == 1) {
+		if (smal_layout_has(scan, from))
+			for (; from < end; from++)
+				mark_word(marker, words[from]);
+	} else {
+		for (; from < end; from++)
+			if (smal_layout_has(scan, from))
+				mark_word(marker, words[from]);
+	}
+}
+
+/* Scans an object; returns one that is to be scanned next, or 0. */
+static SMAL_ALWAYS_INLINE uintptr_t scan_object(struct smal_marker *marker, uintptr_t object)
+{
+	const struct smal_scan *scan = scan_of(marker, object);
+	const uintptr_t *words = (const uintptr_t *)object;
+	uintptr_t bits;
+
+	switch (scan->how) {
+	case SMAL_HOW_DENSE:
+		for (uint32_t i = 0; i + 1 < scan->words; i++)
+			mark_word(marker, words[i]);
+		return find_and_mark(marker, words[scan->words - 1]);
+	case SMAL_HOW_BITS:
+		for (bits = scan->as.bits; bits != 0; bits &= bits - 1)
+			mark_word(marker, words[smal_word_lowest(bits)]);
+		return 0;
+	case SMAL_HOW_CALLBACK:
+		return find_and_mark(marker, (uintptr_t)scan->as.mark(marker, (void *)object));
+	default:
+		scan_words(marker, scan, object, 0);
+		return 0;
+	}
+}
+
+static void drain(struct smal_marker *marker)
+{
+	size_t head = 0, tail = 0;
+
+	for (;;) {
+		uintptr_t object;
+
+		while (tail - head < SMAL_RING && marker->top != marker->bottom) {
+			object = *--marker->top;
+			if (SMAL_UNLIKELY((object & PIECE) != 0)) {
+				size_t from = *--marker->top;
+
+				object &= ~(uintptr_t)PIECE;
+				scan_words(marker, scan_of(marker, object), object, from);
+				continue;
+			}
+			__builtin_prefetch((const void *)object);
+			marker->ring[tail++ % SMAL_RING] = object;
+		}
+		if (head == tail)
+			return;
+		object = scan_object(marker, marker->ring[head++ % SMAL_RING]);
+		if (object != 0) {
+			__builtin_prefetch((const void *)object);
+			marker->ring[tail++ % SMAL_RING] = object;
+		}
+	}
+}
+
+/* Scans the marked objects of a buffer again. */
+static void rescan(struct smal_marker *marker, const struct smal_buffer *buffer)
+{
+	const smal_word *mark = smal_buffer_mask(buffer, marker->live_index ^ 1);
+	size_t limit = (size_t)buffer->stride->words << SMAL_WORD_LOG2;
+
+	for (size_t bit = smal_bit_next(mark, 0, limit); bit < limit;
+	     bit = smal_bit_next(mark, bit + 1, limit)) {
+		uintptr_t address = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
+		uintptr_t object = smal_buffer_slot(buffer, address + SMAL_GRANULE - 1);
+
+		push(marker, object);
+		drain(marker);
+	}
+}
+
+static void rescan_list(struct smal_marker *marker, struct smal_link *list)
+{
+	SMAL_LIST_EACH(link, list) {
+		struct smal_buffer *buffer = SMAL_CONTAINER(link, struct smal_buffer, link);
+
+		if ((buffer->marks & OVERFLOWED) != 0) {
+			buffer->marks &= (uint16_t)~OVERFLOWED;
+			rescan(marker, buffer);
+		}
+	}
+}
+
+bool smal_mark_drain(struct smal_marker *marker)
+{
+	bool overflowed = false;
+
+	drain(marker);
+	while (marker->overflowed) {
+		overflowed = true;
+		marker->overflowed = false;
+		SMAL_EACH_KIND(marker->gc, kind) {
+			rescan_list(marker, &kind->stride.room);
+			rescan_list(marker, &kind->stride.filled);
+			rescan_list(marker, &kind->stride.claimed);
+		}
+	}
+	return overflowed;
+}
+
+/* ---- Roots ---- */
+
+void smal_mark_roots(struct smal_marker *marker, uintptr_t base, uintptr_t limit)
+{
+	uintptr_t words[64];
+
+	base = smal_round_up(base, sizeof(uintptr_t));
+	while (limit >= sizeof(uintptr_t) && base <= limit - sizeof(uintptr_t)) {
+		size_t n = smal_min((limit - base) / sizeof(uintptr_t), 64);
+
+		smal_os_copy_words(words, (const uintptr_t *)base, n);
+		for (size_t i = 0; i < n; i++)
+			mark_root(marker, words[i]);
+		base += n * sizeof(uintptr_t);
+	}
+}
+
+void smal_mark_stack(struct smal_marker *marker, uintptr_t low)
+{
+	const struct smal_attached *thread = marker->gc->thread;
+	uintptr_t base, limit;
+
+	smal_mark_roots(marker, low, thread->stack_limit);
+	/* Locals that ASan keeps elsewhere: their frames are roots too. */
+	for (uintptr_t at = smal_round_up(low, sizeof(uintptr_t)); at < thread->stack_limit;
+	     at += sizeof(uintptr_t)) {
+		uintptr_t word;
+
+		smal_os_copy_words(&word, (const uintptr_t *)at, 1);
+		if (!smal_os_fake_frame(word, &base, &limit))
+			continue;
+		smal_mark_roots(marker, base, limit);
+	}
+}
+
+/* ---- The public half ---- */
+
+void smal_mark(struct smal_marker *marker, const void *pointer)
+{
+	mark_word(marker, (uintptr_t)pointer);
+}
+
+void smal_mark_array(struct smal_marker *marker, void *const *pointers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		mark_word(marker, (uintptr_t)pointers[i]);
+}
+
+void smal_mark_range(struct smal_marker *marker, const void *base, const void *limit)
+{
+	smal_mark_roots(marker, (uintptr_t)base, (uintptr_t)limit);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mark.h: the state of one marking worker.
+ */
+#ifndef SMAL_GC_MARK_H
+#define SMAL_GC_MARK_H
+
+#include <smal/gc/gc.h>
+
+enum {
+	/* Objects between their prefetch and their scan. */
+	SMAL_RING = 32,
+	/* Words of an object that are scanned in one go. */
+	SMAL_PIECE_WORDS = 256
+};
+
+struct smal_marker {
+	/* The segment that most candidates lie in, and what is needed of it. */
+	uintptr_t base;
+	size_t bytes;
+	const uint32_t *owners;
+	const smal_word *live;
+	smal_word *mark;
+	/* Objects may lie in other segments too. */
+	bool others;
+	/* The collector's number, where owner words have it. */
+	uint32_t owner;
+	unsigned live_index;
+	/* Bits that are kept of a candidate. */
+	uintptr_t keep;
+	const struct smal_scan *scans;
+	/* The queue grows up from bottom. */
+	uintptr_t *top, *bottom, *limit;
+	struct smal_gc *gc;
+	/* An object was marked that the queue had no room for. */
+	bool overflowed;
+	/* The second opinion: candidates go there instead. */
+	void (*visit)(struct smal_marker *marker, uintptr_t word, bool from_root);
+	void *visitor;
+	/* Objects on their way from the queue to their scan. */
+	uintptr_t ring[SMAL_RING];
+};
+
+/* Makes a marker with a queue of `words` words. */
+void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *queue,
+                      size_t words);
+
+/* Marks what the words of a range of roots refer to, interior pointers and one
+ * past the end included. */
+void smal_mark_roots(struct smal_marker *marker, uintptr_t base, uintptr_t limit);
+
+/* Marks from the attached thread's stack, from `low` up. */
+void smal_mark_stack(struct smal_marker *marker, uintptr_t low);
+
+/* Scans until nothing is queued, overflow included. Returns true if the queue
+ * overflowed. */
+bool smal_mark_drain(struct smal_marker *marker);
+
+/* The words of an object that hold pointers, one after another, as its kind's
+ * layout says; for the layouts that are not one word of bits. */
+static inline bool smal_layout_has(const struct smal_scan *scan, size_t word)
+{
+	if (word >= scan->words) {
+		if (scan->repeat_words == 0)
+			return false;
+		word = scan->words - scan->repeat_words + (word - scan->words) % scan->repeat_words;
+	}
+	return scan->as.layout[word >> SMAL_WORD_LOG2] >> (word & (SMAL_WORD_BITS - 1)) & 1;
+}
+
+#endif

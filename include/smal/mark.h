@@ -27,8 +27,11 @@ SMAL_API void smal_mark_array(struct smal_marker *marker, void *const *pointers,
                               size_t count);
 
 /**
- * Scans [base, limit) conservatively: every aligned word that is the address
- * of an object, of a place inside it, or of the byte after it, marks it.
+ * Scans [base, limit) conservatively, as stacks are: every aligned word that is
+ * the address of an object, of a place inside it, or of the byte after it,
+ * marks it. (The byte after an object of a type of fixed size, of up to 64
+ * bytes, counts only if no other object begins there: or every pointer would
+ * keep the neighbour of its object too.)
  */
 SMAL_API void smal_mark_range(struct smal_marker *marker, const void *base,
                               const void *limit);

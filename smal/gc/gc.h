@@ -61,8 +61,16 @@ enum smal_scan_flags {
 	/* Has a free callback: look at the pending mask. */
 	SMAL_SCAN_FREES = 4,
 	/* A buffer is larger than 64 KiB. */
-	SMAL_SCAN_WIDE = 8
+	SMAL_SCAN_WIDE = 8,
+	/* The marker's short way does not do. */
+	SMAL_SCAN_SLOW = 16,
+	/* A small object of fixed size: one past its end is not it if another
+	 * object begins there. */
+	SMAL_SCAN_COMPACT = 32
 };
+
+/* The largest fixed size for which that holds. */
+enum { SMAL_COMPACT_BYTES = 64 };
 
 /* What the marker knows of a kind: half a cache line. */
 struct smal_scan {

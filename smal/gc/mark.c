@@ -68,32 +68,50 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 
 /* ---- Test and set ---- */
 
-/* The out-of-line half of find_and_mark: other segments, large and medium
- * buffers, interior pointers. Returns an object that has just been marked and
- * is to be scanned, or 0. */
-static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
-                                         bool from_root)
+/* The live object of the collector that an address points to or into, or 0. */
+static uintptr_t resolve(const struct smal_marker *marker, uintptr_t address,
+                         struct smal_buffer **buffer, const struct smal_scan **scan)
 {
-	const struct smal_scan *scan;
-	struct smal_buffer *buffer;
-	smal_word *mark, bit;
 	uint32_t kind;
+
+	*buffer = smal_buffer_find(address);
+	if (*buffer == NULL)
+		return 0;
+	kind = ((uint32_t)(*buffer)->stride->owner << 16 | (*buffer)->stride->class) ^
+	       marker->owner;
+	if (kind >= SMAL_KINDS)
+		return 0;
+	*scan = &marker->scans[kind];
+	return smal_buffer_find_slot(*buffer, address);
+}
+
+/* The out-of-line half of find_and_mark: other segments, large and medium
+ * buffers, interior pointers, roots. Returns an object that has just been
+ * marked and is to be scanned, or 0. */
+static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
+                                         enum smal_source source)
+{
+	const struct smal_scan *scan, *next_scan;
+	struct smal_buffer *buffer, *next;
+	smal_word *mark, bit;
 	uintptr_t slot;
 	size_t at;
 
 	if (marker->visit != NULL) {
-		marker->visit(marker, address, from_root);
+		marker->visit(marker, address, source);
 		return 0;
 	}
-	buffer = smal_buffer_find(address);
-	if (buffer == NULL)
+	slot = resolve(marker, source == SMAL_FROM_ROOT_END ? address - 1 : address, &buffer, &scan);
+	if (slot == 0)
 		return 0;
-	kind = ((uint32_t)buffer->stride->owner << 16 | buffer->stride->class) ^ marker->owner;
-	if (kind >= SMAL_KINDS)
+	if (source == SMAL_FROM_OBJECT && slot != address && (scan->flags & SMAL_SCAN_INTERIOR) == 0)
 		return 0;
-	scan = &marker->scans[kind];
-	slot = smal_buffer_find_slot(buffer, address);
-	if (slot == 0 || (slot != address && !from_root && (scan->flags & SMAL_SCAN_INTERIOR) == 0))
+	/* What ends where an object begins is left alone if it is small: else each
+	 * pointer on the stack would keep the object before its own. */
+	if (source == SMAL_FROM_ROOT_END &&
+	    (slot + smal_buffer_slot_bytes(buffer) != address ||
+	     ((scan->flags & SMAL_SCAN_COMPACT) != 0 &&
+	      resolve(marker, address, &next, &next_scan) == address)))
 		return 0;
 	at = smal_buffer_bit(buffer, slot);
 	mark = smal_buffer_mask(buffer, marker->live_index ^ 1) + (at >> SMAL_WORD_LOG2);
@@ -103,6 +121,16 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 		return 0;
 	*mark |= bit;
 	return scan->how != SMAL_HOW_LEAF ? slot : 0;
+}
+
+/* True if an offset into a small buffer is a multiple of the stride: then, and
+ * only then, is the fraction of offset / stride less than that of 1 / stride
+ * (Lemire, Kaser, Kurz 2019). */
+static SMAL_ALWAYS_INLINE bool begins_slot(const struct smal_scan *scan, uintptr_t offset)
+{
+	const uint64_t fraction = ((uint64_t)1 << 44) - 1;
+
+	return ((offset & (SMAL_ID_BYTES - 1)) * scan->reciprocal & fraction) < scan->reciprocal;
 }
 
 /* Marks the object that a word refers to; returns it if it is now to be
@@ -117,20 +145,23 @@ static SMAL_ALWAYS_INLINE uintptr_t find_and_mark(struct smal_marker *marker, ui
 	size_t w;
 
 	if (offset >= marker->bytes)
-		return marker->others ? mark_slow(marker, address, false) : 0;
+		return marker->others ? mark_slow(marker, address, SMAL_FROM_OBJECT) : 0;
 	kind = marker->owners[offset >> SMAL_ID_LOG2] ^ marker->owner;
 	if (kind >= SMAL_KINDS)
 		return 0;
 	w = offset >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2);
 	bit = (smal_word)1 << (offset >> SMAL_GRANULE_LOG2 & (SMAL_WORD_BITS - 1));
 	scan = &marker->scans[kind];
-	if (SMAL_UNLIKELY((address & (SMAL_GRANULE - 1)) != 0 ||
-	                  (scan->flags & (SMAL_SCAN_ODD | SMAL_SCAN_FREES)) != 0))
-		return mark_slow(marker, address, false);
+	if (SMAL_UNLIKELY((scan->flags & SMAL_SCAN_SLOW) != 0))
+		return mark_slow(marker, address, SMAL_FROM_OBJECT);
+	if (SMAL_UNLIKELY((scan->flags & SMAL_SCAN_ODD) != 0 ? !begins_slot(scan, offset)
+	                                                     : (address & (SMAL_GRANULE - 1)) != 0))
+		return (scan->flags & SMAL_SCAN_INTERIOR) != 0 ? mark_slow(marker, address, SMAL_FROM_OBJECT)
+		                                               : 0;
 	if ((marker->mark[w] & bit) != 0)
 		return 0;
 	if (SMAL_UNLIKELY((marker->live[w] & bit) == 0))
-		return (scan->flags & SMAL_SCAN_INTERIOR) != 0 ? mark_slow(marker, address, false)
+		return (scan->flags & SMAL_SCAN_INTERIOR) != 0 ? mark_slow(marker, address, SMAL_FROM_OBJECT)
 		                                               : 0;
 	marker->mark[w] |= bit;
 	return scan->how != SMAL_HOW_LEAF ? address : 0;
@@ -169,11 +200,12 @@ static void mark_root(struct smal_marker *marker, uintptr_t word)
 
 	if (address - 1 - marker->base >= marker->bytes && !marker->others)
 		return;
-	object = mark_slow(marker, address, true);
+	object = mark_slow(marker, address, SMAL_FROM_ROOT);
 	if (object != 0)
 		push(marker, object);
-	/* One past the end of the object before. */
-	object = mark_slow(marker, address - 1, true);
+	if (address % 8 != 0)
+		return;
+	object = mark_slow(marker, address, SMAL_FROM_ROOT_END);
 	if (object != 0)
 		push(marker, object);
 }

@@ -14,6 +14,15 @@ enum {
 	SMAL_PIECE_WORDS = 256
 };
 
+/* Where a candidate word was found. */
+enum smal_source {
+	SMAL_FROM_OBJECT,
+	/* In a root that is scanned conservatively: interior pointers count. */
+	SMAL_FROM_ROOT,
+	/* There too, and it is meant as one past the end of an object. */
+	SMAL_FROM_ROOT_END
+};
+
 struct smal_marker {
 	/* The segment that most candidates lie in, and what is needed of it. */
 	uintptr_t base;
@@ -35,7 +44,7 @@ struct smal_marker {
 	/* An object was marked that the queue had no room for. */
 	bool overflowed;
 	/* The second opinion: candidates go there instead. */
-	void (*visit)(struct smal_marker *marker, uintptr_t word, bool from_root);
+	void (*visit)(struct smal_marker *marker, uintptr_t address, enum smal_source source);
 	void *visitor;
 	/* Objects on their way from the queue to their scan. */
 	uintptr_t ring[SMAL_RING];

@@ -90,6 +90,11 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 		scan->flags |= SMAL_SCAN_FREES;
 	if (stride->buffer_bytes != SMAL_ID_BYTES)
 		scan->flags |= SMAL_SCAN_WIDE;
+	if ((scan->flags & SMAL_SCAN_FREES) != 0 ||
+	    (scan->flags & (SMAL_SCAN_ODD | SMAL_SCAN_WIDE)) == (SMAL_SCAN_ODD | SMAL_SCAN_WIDE))
+		scan->flags |= SMAL_SCAN_SLOW;
+	if (desc->bytes != 0 && stride->stride_bytes - 1 < SMAL_COMPACT_BYTES)
+		scan->flags |= SMAL_SCAN_COMPACT;
 	switch (desc->marking) {
 	case SMAL_MARK_NOTHING:
 		scan->how = SMAL_HOW_LEAF;

@@ -175,9 +175,25 @@ static void second_find(struct second *second, uintptr_t address, bool interior)
 	second->found[second->found_count++] = object;
 }
 
-static void second_visit(struct smal_marker *marker, uintptr_t address, bool from_root)
+static void second_visit(struct smal_marker *marker, uintptr_t address, enum smal_source source)
 {
-	second_find(marker->visitor, address, from_root);
+	struct second *second = marker->visitor;
+	const struct smal_buffer *buffer;
+	uintptr_t object;
+
+	if (source != SMAL_FROM_ROOT_END) {
+		second_find(second, address, source == SMAL_FROM_ROOT);
+		return;
+	}
+	object = second_object(second, address - 1, true);
+	if (object == 0)
+		return;
+	buffer = second_buffer(second, object);
+	if (object + smal_buffer_slot_bytes(buffer) == address &&
+	    (smal_buffer_kind(buffer)->type->desc.bytes == 0 ||
+	     smal_buffer_slot_bytes(buffer) > SMAL_COMPACT_BYTES ||
+	     second_object(second, address, true) != address))
+		second_find(second, object, true);
 }
 
 static void second_scan(struct second *second, struct smal_marker *marker, uintptr_t object)

@@ -23,6 +23,8 @@ static const uint32_t piece_bytes[4] = {
 	sizeof(struct smal_chunk_node) * SMAL_BLOCK_CHUNKS,
 };
 
+enum { FIRST_HUGE = 8 << 20, HUGE_STEP = 2 << 20 };
+
 /* Carves `bytes` (whole units) from *at. */
 static struct smal_area carve(char **at, size_t bytes, size_t unit)
 {
@@ -85,6 +87,20 @@ static bool commit_groups(struct smal_segment *segment, const struct smal_provid
 	return provider->commit(segment->groups, (size_t)(end - (char *)segment->groups));
 }
 
+/* Huge pages for memory behind the first few MiB: a small program should not
+ * pay for 2 MiB where it touches 4 KiB. Never for metadata. */
+static void advise_huge(struct smal_segment *segment)
+{
+	size_t advised = smal_max(segment->huge_bytes, FIRST_HUGE);
+
+	if (segment->space->provider != &smal_provider_os ||
+	    segment->memory.committed_bytes < advised + HUGE_STEP)
+		return;
+	smal_os_huge(segment->memory.base + advised, segment->memory.committed_bytes - advised,
+	             true);
+	segment->huge_bytes = segment->memory.committed_bytes;
+}
+
 bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks)
 {
 	const struct smal_provider *provider = segment->space->provider;
@@ -104,6 +120,7 @@ bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks)
 		return false;
 	segment->committed_blocks = blocks;
 	smal_level_grow(&segment->chunks, blocks);
+	advise_huge(segment);
 	return true;
 }
 
@@ -252,13 +269,13 @@ static struct smal_segment *direct_item(struct smal_space *space)
 struct smal_segment *smal_segment_create_direct(struct smal_space *space, size_t bytes)
 {
 	const struct smal_provider *provider = space->provider;
-	size_t align = SMAL_REGION;
+	size_t align = SMAL_REGION, used_bytes = smal_round_up(bytes, SMAL_CHUNK);
 	struct smal_segment *segment;
 	char *reservation, *base, *side;
 
 	if (provider->reserve == NULL || bytes > SIZE_MAX / 2)
 		return NULL;
-	bytes = smal_round_up(bytes, smal_os_page_bytes());
+	bytes = smal_round_up(bytes, smal_max(smal_os_page_bytes(), SMAL_CHUNK));
 	segment = direct_item(space);
 	if (segment == NULL)
 		return NULL;
@@ -287,7 +304,7 @@ struct smal_segment *smal_segment_create_direct(struct smal_space *space, size_t
 	}
 	if (!smal_area_commit(&segment->memory, provider, bytes) || !smal_table_insert(segment))
 		goto fail_memory;
-	segment->used_bytes = bytes;
+	segment->used_bytes = used_bytes;
 	space->reserved_bytes += bytes;
 	space->mappings++;
 	smal_link_insert(&space->segments, &segment->link);

@@ -83,6 +83,8 @@ struct smal_segment {
 	struct smal_area side[SMAL_SIDES];
 	/* Blocks that all pieces and the memory are committed for. */
 	uint32_t committed_blocks;
+	/* Memory that huge pages have been asked for, or left out. */
+	size_t huge_bytes;
 	/* Chunks of free blocks and nodes that are dirty. */
 	uint32_t dirty_chunks;
 	/* Bytes that are handed out. */

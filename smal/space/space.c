@@ -334,7 +334,7 @@ bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes)
 
 	SMAL_ASSERT(segment != NULL);
 	if (segment->direct) {
-		if ((uintptr_t)run == segment->base && bytes >= segment->used_bytes)
+		if ((uintptr_t)run == segment->base && n << SMAL_CHUNK_LOG2 >= segment->used_bytes)
 			smal_segment_end_direct(segment);
 		else if (space->provider->discard(run, n << SMAL_CHUNK_LOG2))
 			space->discards++;

@@ -93,8 +93,8 @@ struct smal_type_desc {
 	/** Bytes of an object (smal_alloc), or 0 for a type of variable size
 	 *  (smal_alloc_bytes). */
 	size_t bytes;
-	/** A power of two up to 4096; default 16, or 8 if bytes is an odd
-	 *  multiple of 8. */
+	/** A power of two up to 4096; default 16, or 8 if bytes, rounded up to
+	 *  a multiple of 8, is an odd one. */
 	size_t alignment;
 	/** How its pointers are found. */
 	enum smal_marking marking;

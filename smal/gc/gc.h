@@ -43,8 +43,8 @@ enum {
 enum smal_how {
 	/* No pointers: marked and never queued. */
 	SMAL_HOW_LEAF,
-	/* The first `words` words are pointers. */
-	SMAL_HOW_DENSE,
+	/* The first two words are pointers. */
+	SMAL_HOW_PAIR,
 	/* The pointers are the bits of one word. */
 	SMAL_HOW_BITS,
 	/* A layout of any length, perhaps repeating. */
@@ -75,15 +75,15 @@ enum { SMAL_COMPACT_BYTES = 64 };
 /* What the marker knows of a kind: half a cache line. */
 struct smal_scan {
 	uint32_t slot_bytes; /* 0: large, ask the descriptor */
-	uint8_t how, flags;
-	uint16_t repeat_words;
+	/* not_plain: an address needs more than its live bit. */
+	uint8_t how, flags, not_plain, unused;
 	uint64_t reciprocal;
 	union {
 		uintptr_t bits;
 		const uintptr_t *layout;
 		smal_mark_function *mark;
 	} as;
-	uint32_t words;
+	uint32_t words, repeat_words;
 };
 
 /* A type's objects of one size. */

@@ -37,12 +37,16 @@ enum { OVERFLOWED = 1 };
 
 static void point_at(struct smal_marker *marker, const struct smal_segment *segment)
 {
-	marker->base = segment->base;
-	marker->bytes = smal_min(segment->bytes,
-	                         (size_t)segment->committed_blocks << SMAL_BLOCK_LOG2);
-	marker->owners = smal_segment_owner(segment, 0);
-	marker->live = (void *)segment->side[SMAL_SIDE_MASK + marker->live_index].base;
-	marker->mark = (void *)segment->side[SMAL_SIDE_MASK + (marker->live_index ^ 1)].base;
+	struct smal_view *view = &marker->view;
+
+	view->base = segment->base;
+	view->bytes = smal_min(segment->bytes,
+	                       (size_t)segment->committed_blocks << SMAL_BLOCK_LOG2);
+	view->owners = smal_segment_owner(segment, 0);
+	view->live = (void *)segment->side[SMAL_SIDE_MASK + marker->live_index].base;
+	view->mark = (void *)segment->side[SMAL_SIDE_MASK + (marker->live_index ^ 1)].base;
+	view->others = segment->link.next != segment->link.prev ||
+	               segment->link.next != &segment->space->segments;
 }
 
 void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *queue,
@@ -50,9 +54,11 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 {
 	struct smal_segment *largest = NULL;
 
-	*marker = (struct smal_marker){ .gc = gc, .scans = gc->scans, .live_index = gc->live,
-		                        .owner = (uint32_t)gc->owner << 16,
-		                        .keep = ~gc->options.tag_mask, .top = queue,
+	*marker = (struct smal_marker){ .view = { .scans = gc->scans,
+		                                  .owner = (uint32_t)gc->owner << 16,
+		                                  .keep = ~gc->options.tag_mask,
+		                                  .others = true },
+		                        .gc = gc, .live_index = gc->live, .top = queue,
 		                        .bottom = queue, .limit = queue + words };
 	SMAL_LIST_EACH(link, &gc->space->segments) {
 		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
@@ -62,8 +68,6 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 	}
 	if (largest != NULL)
 		point_at(marker, largest);
-	marker->others = largest == NULL || largest->link.next != largest->link.prev ||
-	                 largest->link.next != &gc->space->segments;
 }
 
 /* ---- Test and set ---- */
@@ -78,10 +82,10 @@ static uintptr_t resolve(const struct smal_marker *marker, uintptr_t address,
 	if (*buffer == NULL)
 		return 0;
 	kind = ((uint32_t)(*buffer)->stride->owner << 16 | (*buffer)->stride->class) ^
-	       marker->owner;
+	       marker->view.owner;
 	if (kind >= SMAL_KINDS)
 		return 0;
-	*scan = &marker->scans[kind];
+	*scan = &marker->view.scans[kind];
 	return smal_buffer_find_slot(*buffer, address);
 }
 
@@ -89,7 +93,7 @@ static uintptr_t resolve(const struct smal_marker *marker, uintptr_t address,
  * buffers, interior pointers, roots. Returns an object that has just been
  * marked and is to be scanned, or 0. */
 static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
-                                         enum smal_source source)
+                                         enum smal_source source, const struct smal_scan **how)
 {
 	const struct smal_scan *scan, *next_scan;
 	struct smal_buffer *buffer, *next;
@@ -120,6 +124,7 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 	    ((scan->flags & SMAL_SCAN_FREES) != 0 && smal_bit_get(smal_buffer_mask(buffer, 2), at)))
 		return 0;
 	*mark |= bit;
+	*how = scan;
 	return scan->how != SMAL_HOW_LEAF ? slot : 0;
 }
 
@@ -134,36 +139,40 @@ static SMAL_ALWAYS_INLINE bool begins_slot(const struct smal_scan *scan, uintptr
 }
 
 /* Marks the object that a word refers to; returns it if it is now to be
- * scanned, else 0. */
-static SMAL_ALWAYS_INLINE uintptr_t find_and_mark(struct smal_marker *marker, uintptr_t word)
+ * scanned, and how, else 0. The view is the marker's. */
+static SMAL_ALWAYS_INLINE uintptr_t find_and_mark(struct smal_marker *marker,
+                                                  const struct smal_view *view, uintptr_t word,
+                                                  const struct smal_scan **how)
 {
-	uintptr_t address = word & marker->keep;
-	uintptr_t offset = address - marker->base;
+	uintptr_t address = word & view->keep;
+	uintptr_t offset = address - view->base;
+	size_t granule = offset >> SMAL_GRANULE_LOG2, w = granule >> SMAL_WORD_LOG2;
+	unsigned bit = granule & (SMAL_WORD_BITS - 1);
 	const struct smal_scan *scan;
-	smal_word bit;
+	smal_word marked;
 	uint32_t kind;
-	size_t w;
 
-	if (offset >= marker->bytes)
-		return marker->others ? mark_slow(marker, address, SMAL_FROM_OBJECT) : 0;
-	kind = marker->owners[offset >> SMAL_ID_LOG2] ^ marker->owner;
+	if (offset >= view->bytes)
+		return view->others ? mark_slow(marker, address, SMAL_FROM_OBJECT, how) : 0;
+	kind = view->owners[offset >> SMAL_ID_LOG2] ^ view->owner;
 	if (kind >= SMAL_KINDS)
 		return 0;
-	w = offset >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2);
-	bit = (smal_word)1 << (offset >> SMAL_GRANULE_LOG2 & (SMAL_WORD_BITS - 1));
-	scan = &marker->scans[kind];
-	if (SMAL_UNLIKELY((scan->flags & SMAL_SCAN_SLOW) != 0))
-		return mark_slow(marker, address, SMAL_FROM_OBJECT);
-	if (SMAL_UNLIKELY((scan->flags & SMAL_SCAN_ODD) != 0 ? !begins_slot(scan, offset)
-	                                                     : (address & (SMAL_GRANULE - 1)) != 0))
-		return (scan->flags & SMAL_SCAN_INTERIOR) != 0 ? mark_slow(marker, address, SMAL_FROM_OBJECT)
-		                                               : 0;
-	if ((marker->mark[w] & bit) != 0)
+	scan = &view->scans[kind];
+	if (SMAL_UNLIKELY(((address & (SMAL_GRANULE - 1)) | scan->not_plain) != 0)) {
+		if ((scan->flags & (SMAL_SCAN_SLOW | SMAL_SCAN_INTERIOR)) != 0)
+			return mark_slow(marker, address, SMAL_FROM_OBJECT, how);
+		if ((scan->flags & SMAL_SCAN_ODD) == 0 || !begins_slot(scan, offset))
+			return 0;
+	}
+	marked = view->mark[w];
+	if ((marked >> bit & 1) != 0)
 		return 0;
-	if (SMAL_UNLIKELY((marker->live[w] & bit) == 0))
-		return (scan->flags & SMAL_SCAN_INTERIOR) != 0 ? mark_slow(marker, address, SMAL_FROM_OBJECT)
-		                                               : 0;
-	marker->mark[w] |= bit;
+	if (SMAL_UNLIKELY((view->live[w] >> bit & 1) == 0))
+		return (scan->flags & SMAL_SCAN_INTERIOR) != 0
+		               ? mark_slow(marker, address, SMAL_FROM_OBJECT, how)
+		               : 0;
+	view->mark[w] = marked | (smal_word)1 << bit;
+	*how = scan;
 	return scan->how != SMAL_HOW_LEAF ? address : 0;
 }
 
@@ -184,9 +193,11 @@ static SMAL_ALWAYS_INLINE void push(struct smal_marker *marker, uintptr_t object
 		*marker->top++ = object;
 }
 
-static SMAL_ALWAYS_INLINE void mark_word(struct smal_marker *marker, uintptr_t word)
+static SMAL_ALWAYS_INLINE void mark_word(struct smal_marker *marker,
+                                         const struct smal_view *view, uintptr_t word)
 {
-	uintptr_t object = find_and_mark(marker, word);
+	const struct smal_scan *scan;
+	uintptr_t object = find_and_mark(marker, view, word, &scan);
 
 	if (object != 0)
 		push(marker, object);
@@ -195,30 +206,32 @@ static SMAL_ALWAYS_INLINE void mark_word(struct smal_marker *marker, uintptr_t w
 /* A word of a conservative root. */
 static void mark_root(struct smal_marker *marker, uintptr_t word)
 {
-	uintptr_t address = word & marker->keep;
+	uintptr_t address = word & marker->view.keep;
+	const struct smal_scan *scan;
 	uintptr_t object;
 
-	if (address - 1 - marker->base >= marker->bytes && !marker->others)
+	if (address - 1 - marker->view.base >= marker->view.bytes && !marker->view.others)
 		return;
-	object = mark_slow(marker, address, SMAL_FROM_ROOT);
+	object = mark_slow(marker, address, SMAL_FROM_ROOT, &scan);
 	if (object != 0)
 		push(marker, object);
 	if (address % 8 != 0)
 		return;
-	object = mark_slow(marker, address, SMAL_FROM_ROOT_END);
+	object = mark_slow(marker, address, SMAL_FROM_ROOT_END, &scan);
 	if (object != 0)
 		push(marker, object);
 }
 
 /* ---- Scanning ---- */
 
-static const struct smal_scan *scan_of(const struct smal_marker *marker, uintptr_t object)
+static SMAL_ALWAYS_INLINE const struct smal_scan *scan_of(const struct smal_view *view,
+                                                         uintptr_t object)
 {
-	uintptr_t offset = object - marker->base;
+	uintptr_t offset = object - view->base;
 
-	if (SMAL_LIKELY(offset < marker->bytes))
-		return &marker->scans[marker->owners[offset >> SMAL_ID_LOG2] ^ marker->owner];
-	return &marker->scans[smal_buffer_find(object)->stride->class];
+	if (SMAL_LIKELY(offset < view->bytes))
+		return &view->scans[view->owners[offset >> SMAL_ID_LOG2] ^ view->owner];
+	return &view->scans[smal_buffer_find(object)->stride->class];
 }
 
 static size_t object_words(const struct smal_scan *scan, uintptr_t object)
@@ -230,9 +243,10 @@ static size_t object_words(const struct smal_scan *scan, uintptr_t object)
 
 /* Scans words [from, ...) of an object by layout or conservatively; what is
  * too long for one piece is queued, below the children. */
-static void scan_words(struct smal_marker *marker, const struct smal_scan *scan,
-                       uintptr_t object, size_t from)
+static SMAL_NOINLINE void scan_words(struct smal_marker *marker, const struct smal_scan *scan,
+                                     uintptr_t object, size_t from)
 {
+	const struct smal_view view = marker->view;
 	const uintptr_t *words = (const uintptr_t *)object;
 	size_t limit = object_words(scan, object), end = limit;
 
@@ -245,56 +259,59 @@ static void scan_words(struct smal_marker *marker, const struct smal_scan *scan,
 	}
 	if (scan->how == SMAL_HOW_CONSERVATIVE) {
 		for (; from < end; from++)
-			mark_word(marker, words[from]);
+			mark_word(marker, &view, words[from]);
 	} else if (from >= scan->words && scan->repeat_words == 1) {
 		if (smal_layout_has(scan, from))
 			for (; from < end; from++)
-				mark_word(marker, words[from]);
+				mark_word(marker, &view, words[from]);
 	} else {
 		for (; from < end; from++)
 			if (smal_layout_has(scan, from))
-				mark_word(marker, words[from]);
+				mark_word(marker, &view, words[from]);
 	}
 }
 
-/* Scans an object; returns one that is to be scanned next, or 0. */
-static SMAL_ALWAYS_INLINE uintptr_t scan_object(struct smal_marker *marker, uintptr_t object)
+/* Scans an object as *how says; returns one that is to be scanned next, and
+ * how, or 0. */
+static SMAL_ALWAYS_INLINE uintptr_t scan_object(struct smal_marker *marker,
+                                                const struct smal_view *view, uintptr_t object,
+                                                const struct smal_scan **how)
 {
-	const struct smal_scan *scan = scan_of(marker, object);
 	const uintptr_t *words = (const uintptr_t *)object;
-	uintptr_t bits;
+	const struct smal_scan *scan = *how;
 
-	switch (scan->how) {
-	case SMAL_HOW_DENSE:
-		for (uint32_t i = 0; i + 1 < scan->words; i++)
-			mark_word(marker, words[i]);
-		return find_and_mark(marker, words[scan->words - 1]);
-	case SMAL_HOW_BITS:
-		for (bits = scan->as.bits; bits != 0; bits &= bits - 1)
-			mark_word(marker, words[smal_word_lowest(bits)]);
-		return 0;
-	case SMAL_HOW_CALLBACK:
-		return find_and_mark(marker, (uintptr_t)scan->as.mark(marker, (void *)object));
-	default:
-		scan_words(marker, scan, object, 0);
+	if (SMAL_LIKELY(scan->how == SMAL_HOW_PAIR)) {
+		mark_word(marker, view, words[0]);
+		return find_and_mark(marker, view, words[1], how);
+	}
+	if (scan->how == SMAL_HOW_BITS) {
+		for (uintptr_t bits = scan->as.bits; bits != 0; bits &= bits - 1)
+			mark_word(marker, view, words[smal_word_lowest(bits)]);
 		return 0;
 	}
+	if (scan->how == SMAL_HOW_CALLBACK)
+		return find_and_mark(marker, view,
+		                     (uintptr_t)scan->as.mark(marker, (void *)object), how);
+	scan_words(marker, scan, object, 0);
+	return 0;
 }
 
 static void drain(struct smal_marker *marker)
 {
-	size_t head = 0, tail = 0;
+	const struct smal_view view = marker->view;
+	const struct smal_scan *scan;
+	unsigned head = 0, tail = 0;
 
 	for (;;) {
 		uintptr_t object;
 
-		while (tail - head < SMAL_RING && marker->top != marker->bottom) {
+		while (marker->top != marker->bottom && tail - head < SMAL_RING) {
 			object = *--marker->top;
 			if (SMAL_UNLIKELY((object & PIECE) != 0)) {
 				size_t from = *--marker->top;
 
 				object &= ~(uintptr_t)PIECE;
-				scan_words(marker, scan_of(marker, object), object, from);
+				scan_words(marker, scan_of(&view, object), object, from);
 				continue;
 			}
 			__builtin_prefetch((const void *)object);
@@ -302,7 +319,12 @@ static void drain(struct smal_marker *marker)
 		}
 		if (head == tail)
 			return;
-		object = scan_object(marker, marker->ring[head++ % SMAL_RING]);
+		object = marker->ring[head++ % SMAL_RING];
+		scan = scan_of(&view, object);
+		/* With nothing else to do, waiting in the ring gains nothing. */
+		do
+			object = scan_object(marker, &view, object, &scan);
+		while (object != 0 && head == tail && marker->top == marker->bottom);
 		if (object != 0) {
 			__builtin_prefetch((const void *)object);
 			marker->ring[tail++ % SMAL_RING] = object;
@@ -394,13 +416,13 @@ void smal_mark_stack(struct smal_marker *marker, uintptr_t low)
 
 void smal_mark(struct smal_marker *marker, const void *pointer)
 {
-	mark_word(marker, (uintptr_t)pointer);
+	mark_word(marker, &marker->view, (uintptr_t)pointer);
 }
 
 void smal_mark_array(struct smal_marker *marker, void *const *pointers, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		mark_word(marker, (uintptr_t)pointers[i]);
+		mark_word(marker, &marker->view, (uintptr_t)pointers[i]);
 }
 
 void smal_mark_range(struct smal_marker *marker, const void *base, const void *limit)

@@ -23,26 +23,31 @@ enum smal_source {
 	SMAL_FROM_ROOT_END
 };
 
-struct smal_marker {
-	/* The segment that most candidates lie in, and what is needed of it. */
+/* The segment that most candidates lie in, and what the test of a candidate
+ * needs: constant while marking, so that a loop can keep a copy in registers. */
+struct smal_view {
 	uintptr_t base;
 	size_t bytes;
 	const uint32_t *owners;
 	const smal_word *live;
 	smal_word *mark;
-	/* Objects may lie in other segments too. */
-	bool others;
-	/* The collector's number, where owner words have it. */
-	uint32_t owner;
-	unsigned live_index;
+	const struct smal_scan *scans;
 	/* Bits that are kept of a candidate. */
 	uintptr_t keep;
-	const struct smal_scan *scans;
+	/* The collector's number, where owner words have it. */
+	uint32_t owner;
+	/* Objects may lie in other segments too. */
+	bool others;
+};
+
+struct smal_marker {
+	struct smal_view view;
+	unsigned live_index;
+	/* An object was marked that the queue had no room for. */
+	bool overflowed;
 	/* The queue grows up from bottom. */
 	uintptr_t *top, *bottom, *limit;
 	struct smal_gc *gc;
-	/* An object was marked that the queue had no room for. */
-	bool overflowed;
 	/* The second opinion: candidates go there instead. */
 	void (*visit)(struct smal_marker *marker, uintptr_t address, enum smal_source source);
 	void *visitor;

@@ -93,6 +93,7 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 	if ((scan->flags & SMAL_SCAN_FREES) != 0 ||
 	    (scan->flags & (SMAL_SCAN_ODD | SMAL_SCAN_WIDE)) == (SMAL_SCAN_ODD | SMAL_SCAN_WIDE))
 		scan->flags |= SMAL_SCAN_SLOW;
+	scan->not_plain = scan->flags & (SMAL_SCAN_SLOW | SMAL_SCAN_ODD);
 	if (desc->bytes != 0 && stride->stride_bytes - 1 < SMAL_COMPACT_BYTES)
 		scan->flags |= SMAL_SCAN_COMPACT;
 	switch (desc->marking) {
@@ -108,7 +109,7 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 		break;
 	case SMAL_MARK_LAYOUT:
 		scan->words = (uint32_t)desc->layout.words;
-		scan->repeat_words = (uint16_t)desc->layout.repeat_words;
+		scan->repeat_words = (uint32_t)desc->layout.repeat_words;
 		scan->how = SMAL_HOW_LAYOUT;
 		scan->as.layout = desc->layout.bits;
 		if (desc->bytes != 0 && scan->words <= SMAL_WORD_BITS) {
@@ -118,10 +119,8 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 				bits &= ((uintptr_t)1 << scan->words) - 1;
 			scan->how = bits == 0 ? SMAL_HOW_LEAF : SMAL_HOW_BITS;
 			scan->as.bits = bits;
-			if (bits != 0 && (bits & (bits + 1)) == 0) {
-				scan->how = SMAL_HOW_DENSE;
-				scan->words = smal_word_count(bits);
-			}
+			if (bits == 3)
+				scan->how = SMAL_HOW_PAIR;
 		}
 		break;
 	}
@@ -158,11 +157,14 @@ struct smal_kind *smal_kind_get(struct smal_owned_type *type, unsigned class)
 	return kind;
 }
 
-/* The first of `count` numbers in a row that no type has; 0 if there are none. */
+/* `count` numbers in a row that no type has; 0 if there are none. Numbers that
+ * were never given are taken first: a search takes time by the types squared. */
 static unsigned find_numbers(struct smal_gc *gc, unsigned count)
 {
 	unsigned first = 1;
 
+	if (gc->kinds_top + count <= SMAL_KINDS)
+		return gc->kinds_top;
 	while (first + count <= SMAL_KINDS) {
 		unsigned clash = 0;
 

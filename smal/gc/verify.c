@@ -204,21 +204,21 @@ static void second_scan(struct second *second, struct smal_marker *marker, uintp
 	const uintptr_t *words = (const uintptr_t *)object;
 	size_t count = smal_buffer_slot_bytes(buffer) / sizeof(uintptr_t);
 	struct smal_scan layout = { .words = (uint32_t)desc->layout.words,
-		                    .repeat_words = (uint16_t)desc->layout.repeat_words,
+		                    .repeat_words = (uint32_t)desc->layout.repeat_words,
 		                    .as.layout = desc->layout.bits };
 
 	switch (desc->marking) {
 	case SMAL_MARK_NOTHING:
 		break;
 	case SMAL_MARK_CALLBACK:
-		second_find(second, (uintptr_t)desc->mark(marker, (void *)object) & marker->keep,
+		second_find(second, (uintptr_t)desc->mark(marker, (void *)object) & marker->view.keep,
 		            false);
 		break;
 	case SMAL_MARK_LAYOUT:
 	case SMAL_MARK_CONSERVATIVE:
 		for (size_t i = 0; i < count; i++)
 			if (desc->marking == SMAL_MARK_CONSERVATIVE || smal_layout_has(&layout, i))
-				second_find(second, words[i] & marker->keep, false);
+				second_find(second, words[i] & marker->view.keep, false);
 		break;
 	}
 }
@@ -301,8 +301,8 @@ const char *smal_verify_marks(struct smal_gc *gc, uintptr_t low)
 		collect_buffers(&second, &kind->stride.claimed);
 	}
 	sort_buffers(second.buffers, second.buffer_count);
-	marker = (struct smal_marker){ .gc = gc, .keep = ~gc->options.tag_mask, .others = true,
-		                       .visit = second_visit, .visitor = &second };
+	marker = (struct smal_marker){ .view = { .keep = ~gc->options.tag_mask, .others = true },
+		                       .gc = gc, .visit = second_visit, .visitor = &second };
 	smal_roots_mark(gc, &marker);
 	if (low != 0)
 		smal_mark_stack(&marker, low);

@@ -77,6 +77,8 @@ struct smal_frame {
 	struct smal_frame *up;
 	void **slots;
 	size_t count;
+	/** libsmal's: says that the frame is on a chain. */
+	uintptr_t pushed;
 };
 
 /** Puts a frame on the thread's chain. The attached thread only; O(1). */

@@ -3,7 +3,8 @@
  * atomic.h: the atomic operations of the library, from libatomic_ops; the only
  * file that includes it.
  *
- * Words are AO_t, as wide as a pointer. libatomic_ops has no fetch-or that
+ * Words are AO_t, as wide as a pointer; two functions are for words of 32 bits.
+ * libatomic_ops has no fetch-or that
  * returns the old value, and its plain AO_or is invisible to TSan: the
  * returning form below is a compare-and-swap loop.
  */
@@ -32,6 +33,16 @@ static inline void smal_atomic_store(volatile AO_t *at, uintptr_t value)
 static inline void smal_atomic_store_relaxed(volatile AO_t *at, uintptr_t value)
 {
 	AO_store(at, value);
+}
+
+static inline uint32_t smal_atomic_load_u32(const volatile uint32_t *at)
+{
+	return AO_int_load_acquire(at);
+}
+
+static inline void smal_atomic_store_u32(volatile uint32_t *at, uint32_t value)
+{
+	AO_int_store_release(at, value);
 }
 
 /* The pointer flavours; the slot is an AO_t. */

@@ -156,18 +156,22 @@ static bool provide(struct smal_attached *thread, struct smal_hole *hole)
 {
 	struct smal_kind *kind = hole->kind;
 	size_t bytes = kind->stride.buffer_bytes;
+	enum smal_error error = thread->error;
+	bool collected = false, done = refill(thread, hole);
 
-	if (refill(thread, hole))
-		return true;
-	if (smal_pace_wants_collection(thread->gc, bytes) && collect(thread) &&
-	    refill(thread, hole))
-		return true;
-	if (grow(thread, kind, bytes) != NULL)
-		return refill(thread, hole);
-	if (!collect(thread))
-		return false;
-	return refill(thread, hole) ||
-	       (grow(thread, kind, bytes) != NULL && refill(thread, hole));
+	if (!done && smal_pace_wants_collection(thread->gc, bytes)) {
+		collected = collect(thread);
+		done = collected && refill(thread, hole);
+	}
+	if (!done && grow(thread, kind, bytes) != NULL)
+		done = refill(thread, hole);
+	if (!done && !collected && collect(thread))
+		done = refill(thread, hole) ||
+		       (grow(thread, kind, bytes) != NULL && refill(thread, hole));
+	/* What failed on the way is no failure. */
+	if (done)
+		thread->error = error;
+	return done;
 }
 
 static void *alloc_slot(struct smal_attached *thread, struct smal_kind *kind)
@@ -186,19 +190,23 @@ static void *alloc_slot(struct smal_attached *thread, struct smal_kind *kind)
 static void *alloc_large(struct smal_attached *thread, struct smal_kind *kind, size_t bytes)
 {
 	struct smal_gc *gc = thread->gc;
+	enum smal_error error = thread->error;
 	struct smal_buffer *buffer;
 	uintptr_t base;
+	bool collected;
 
 	if (bytes > SIZE_MAX / 2) {
 		thread->error = SMAL_ERROR_TOO_LARGE;
 		return NULL;
 	}
 	bytes = smal_round_up(bytes, SMAL_CHUNK);
-	if (smal_pace_wants_collection(gc, bytes))
-		collect(thread);
+	collected = smal_pace_wants_collection(gc, bytes) && collect(thread);
 	buffer = grow(thread, kind, bytes);
-	if (buffer == NULL && (!collect(thread) || (buffer = grow(thread, kind, bytes)) == NULL))
+	if (buffer == NULL && !collected && collect(thread))
+		buffer = grow(thread, kind, bytes);
+	if (buffer == NULL)
 		return NULL;
+	thread->error = error;
 	base = smal_buffer_base(buffer);
 	if (gc->tool_watches)
 		smal_os_tool_allow((void *)base, buffer->bytes);

@@ -73,7 +73,8 @@ static void count(struct smal_gc *gc, struct smal_collection *collection)
 		collection->live_bytes +=
 			kind->stride.stride_bytes != 0
 				? slots * kind->stride.stride_bytes
-				: kind->claimed_large_bytes - kind->freed_large_bytes;
+				: kind->claimed_large_bytes - kind->freed_large_bytes -
+					  kind->pending_large_bytes;
 	}
 }
 
@@ -152,6 +153,7 @@ size_t smal_trim(struct smal_thread *thread)
 {
 	if (smal_thread_check(thread, SMAL_IDLE, __func__) != SMAL_OK)
 		return 0;
+	smal_sweep_empty(smal_attached(thread)->gc);
 	return smal_space_purge(smal_attached(thread)->gc->space, 0);
 }
 

@@ -15,12 +15,15 @@
  * Invariants of a collector at rest (smal_check):
  *   G1  a slot's live bit is set if it holds an object, is pending (dead, its
  *       free callback still to run), or lies in a thread's window ahead of the
- *       cursor
+ *       cursor, which stands at the beginning of a slot
  *   G2  the mark masks are clear
  *   G3  a pending bit (mask 2) is set only where the live bit is
- *   G4  for each kind: live bits = allocated - freed + window slots ahead
- *   G5  a hole's buffer is claimed, and [next, limit) in it is free
+ *   G4  for each kind: live bits = allocated - freed + window slots ahead; and
+ *       so in bytes, for large objects
+ *   G5  a hole's buffer is claimed, and [next, limit) in it is free, and so are
+ *       the slots freed last
  *   G6  the collector's counts are the sums of its kinds'
+ *   G7  a kind's number leads to it, and from it to its type
  */
 #ifndef SMAL_GC_GC_H
 #define SMAL_GC_GC_H
@@ -94,7 +97,7 @@ struct smal_kind {
 	/* Slots handed to windows (less those taken back), and found dead or
 	 * freed; for large objects also in bytes. */
 	uint64_t claimed_slots, freed_slots, pending_slots;
-	uint64_t claimed_large_bytes, freed_large_bytes;
+	uint64_t claimed_large_bytes, freed_large_bytes, pending_large_bytes;
 };
 
 /* struct smal_type and what is behind it. */
@@ -260,6 +263,10 @@ void smal_roots_fini(struct smal_gc *gc);
 /* Sweeps every kind; the live mask has been exchanged. Fills the collection's
  * counts. (sweep.c) */
 void smal_sweep(struct smal_gc *gc, struct smal_collection *collection);
+
+/* Gives the buffers that hold nothing back to the space, and the attached
+ * thread's holes, so that they may be among them. */
+void smal_sweep_empty(struct smal_gc *gc);
 
 /* Runs pending free callbacks; returns their number. */
 size_t smal_sweep_frees(struct smal_gc *gc);

@@ -60,6 +60,8 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 		                                  .others = true },
 		                        .gc = gc, .live_index = gc->live, .top = queue,
 		                        .bottom = queue, .limit = queue + words };
+	/* Other collectors' threads may add segments. */
+	smal_os_lock_take(&gc->space->lock);
 	SMAL_LIST_EACH(link, &gc->space->segments) {
 		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
 
@@ -68,6 +70,7 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 	}
 	if (largest != NULL)
 		point_at(marker, largest);
+	smal_os_lock_give(&gc->space->lock);
 }
 
 /* ---- Test and set ---- */
@@ -210,7 +213,7 @@ static void mark_root(struct smal_marker *marker, uintptr_t word)
 	const struct smal_scan *scan;
 	uintptr_t object;
 
-	if (address - 1 - marker->view.base >= marker->view.bytes && !marker->view.others)
+	if (address - marker->view.base > marker->view.bytes && !marker->view.others)
 		return;
 	object = mark_slow(marker, address, SMAL_FROM_ROOT, &scan);
 	if (object != 0)

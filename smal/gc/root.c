@@ -109,12 +109,29 @@ void smal_roots_fini(struct smal_gc *gc)
 
 /* ---- Frames ---- */
 
+/* What a frame that is on a thread's chain has as `pushed`: no copy of it, and
+ * nothing that happens to lie on the stack. */
+static uintptr_t pushed_mark(const struct smal_attached *thread, const struct smal_frame *frame)
+{
+	return (uintptr_t)thread ^ ~(uintptr_t)frame;
+}
+
+/* True if a frame and all above it are on the chain. The frames below it are not
+ * looked at: a longjmp may have passed them, and others stand there now. */
+static bool frame_is_pushed(const struct smal_attached *thread, const struct smal_frame *frame)
+{
+	while (frame != NULL && frame->pushed == pushed_mark(thread, frame))
+		frame = frame->up;
+	return frame == NULL;
+}
+
 void smal_frame_push(struct smal_thread *thread, struct smal_frame *frame, void **slots,
                      size_t count)
 {
 	struct smal_attached *attached = smal_attached(thread);
 
-	*frame = (struct smal_frame){ attached->frames, slots, count };
+	*frame = (struct smal_frame){ attached->frames, slots, count,
+		                      pushed_mark(attached, frame) };
 	attached->frames = frame;
 }
 
@@ -122,14 +139,14 @@ void smal_frame_pop(struct smal_thread *thread, struct smal_frame *frame)
 {
 	struct smal_attached *attached = smal_attached(thread);
 
-	for (const struct smal_frame *at = attached->frames; at != frame; at = at->up) {
-		if (at == NULL) {
-			smal_fail(SMAL_ERROR_INVALID, __func__, "no such frame", frame, "%s",
-			          "not on the thread's chain");
-			return;
-		}
+	if (frame == NULL ||
+	    (frame != attached->frames && !frame_is_pushed(attached, frame))) {
+		smal_fail(SMAL_ERROR_INVALID, __func__, "no such frame", frame, "%s",
+		          "not on the thread's chain");
+		return;
 	}
 	attached->frames = frame->up;
+	frame->pushed = 0;
 }
 
 /* ---- Marking ---- */

@@ -52,6 +52,8 @@ static void sweep_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal
 			count += smal_word_count(died);
 		}
 		kind->pending_slots += count;
+		if (kind->stride.stride_bytes == 0)
+			kind->pending_large_bytes += count * bytes;
 		gc->frees_pending |= count != 0;
 		collection->dead_objects += count;
 		collection->dead_bytes += count * bytes;
@@ -97,6 +99,23 @@ void smal_sweep(struct smal_gc *gc, struct smal_collection *collection)
 	}
 }
 
+void smal_sweep_empty(struct smal_gc *gc)
+{
+	SMAL_LIST_EACH_SAFE(link, &gc->thread->active)
+		smal_hole_close(gc->thread, SMAL_CONTAINER(link, struct smal_hole, link));
+	SMAL_EACH_KIND(gc, kind) {
+		gc->heap_bytes -= kind->stride.heap_bytes;
+		SMAL_LIST_EACH_SAFE(link, &kind->stride.room) {
+			struct smal_buffer *buffer =
+				SMAL_CONTAINER(link, struct smal_buffer, link);
+
+			if (buffer->used_slots == 0)
+				smal_stride_settle(buffer, true);
+		}
+		gc->heap_bytes += kind->stride.heap_bytes;
+	}
+}
+
 /* ---- Free callbacks ---- */
 
 static size_t free_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal_buffer *buffer)
@@ -118,8 +137,10 @@ static size_t free_buffer(struct smal_gc *gc, struct smal_kind *kind, struct sma
 			smal_os_tool_forbid((void *)slot, bytes);
 		kind->pending_slots--;
 		kind->freed_slots++;
-		if (kind->stride.stride_bytes == 0)
+		if (kind->stride.stride_bytes == 0) {
+			kind->pending_large_bytes -= bytes;
 			kind->freed_large_bytes += bytes;
+		}
 		count++;
 	}
 	return count;
@@ -139,21 +160,25 @@ size_t smal_sweep_frees(struct smal_gc *gc)
 
 		if (kind->pending_slots == 0)
 			continue;
-		/* A callback may allocate, which claims and adds buffers: what is on
-		 * the lists now is kept apart from what comes. */
+		/* A callback may allocate and free, which claims and lists buffers: what
+		 * is on the lists now is kept apart, in no state that others know. */
 		smal_link_init(&busy);
 		smal_link_splice(&busy, &kind->stride.room);
 		smal_link_splice(&busy, &kind->stride.filled);
+		SMAL_LIST_EACH(link, &busy)
+			SMAL_CONTAINER(link, struct smal_buffer, link)->state = 0;
 		if (gc->thread != NULL)
 			claimed = gc->thread->holes[kind->index].buffer;
-		if (claimed != NULL)
+		if (claimed != NULL) {
 			count += free_buffer(gc, kind, claimed);
+			/* It may be full, and listed as such, by what callbacks took. */
+			smal_stride_settle(claimed, false);
+		}
 		while (!smal_link_is_alone(&busy)) {
 			struct smal_buffer *buffer =
 				SMAL_CONTAINER(busy.next, struct smal_buffer, link);
 
 			count += free_buffer(gc, kind, buffer);
-			buffer->state = 0;
 			gc->heap_bytes -= kind->stride.heap_bytes;
 			if (!smal_stride_settle(buffer, true) && gc->thread != NULL)
 				gc->thread->holes[kind->index].recent_count = 0;

@@ -12,7 +12,8 @@
  *
  * The parcels and holes of all kinds lie in one run, at addresses that stay.
  * For a collection the windows are taken out of the live masks, so that "live"
- * means an object; afterwards they are put back, for a thread keeps its hole.
+ * means an object, and their parcels' limits are 0 meanwhile; afterwards they are
+ * put back, for a thread keeps its hole.
  * The cursor is never written but by its owner.
  */
 #include <smal/gc/gc.h>
@@ -193,8 +194,11 @@ void smal_thread_retract(struct smal_attached *thread)
 		uintptr_t base, limit;
 
 		hole->recent_count = 0;
-		if (window_ahead(thread, hole, &base, &limit))
-			smal_buffer_free_slots(smal_buffer_find(base), base, limit);
+		if (!window_ahead(thread, hole, &base, &limit))
+			continue;
+		smal_buffer_free_slots(smal_buffer_find(base), base, limit);
+		/* An allocation in a callback must call in, and be refused. */
+		hole_parcel(thread, hole)->limit = 0;
 	}
 }
 
@@ -204,8 +208,10 @@ void smal_thread_restore(struct smal_attached *thread)
 		struct smal_hole *hole = SMAL_CONTAINER(link, struct smal_hole, link);
 		uintptr_t base, limit;
 
-		if (window_ahead(thread, hole, &base, &limit))
-			smal_buffer_claim_slots(smal_buffer_find(base), base, limit);
+		if (!window_ahead(thread, hole, &base, &limit))
+			continue;
+		smal_buffer_claim_slots(smal_buffer_find(base), base, limit);
+		hole_parcel(thread, hole)->limit = limit;
 	}
 }
 

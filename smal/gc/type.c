@@ -112,7 +112,9 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 		scan->repeat_words = (uint32_t)desc->layout.repeat_words;
 		scan->how = SMAL_HOW_LAYOUT;
 		scan->as.layout = desc->layout.bits;
-		if (desc->bytes != 0 && scan->words <= SMAL_WORD_BITS) {
+		if (desc->bytes != 0 && scan->words <= SMAL_WORD_BITS &&
+		    (scan->repeat_words == 0 ||
+		     scan->words >= stride_of(desc) / sizeof(uintptr_t))) {
 			uintptr_t bits = desc->layout.bits[0];
 
 			if (scan->words < SMAL_WORD_BITS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify.c: the collector looks at itself: its invariants (G1 to G6, gc.h), and
+ * verify.c: the collector looks at itself: its invariants (G1 to G7, gc.h), and
  * a second opinion on what is reachable.
  *
  * The second marker shares no fast path with the first: it finds the object
@@ -31,76 +31,157 @@ static const char *check_buffer(const struct smal_gc *gc, const struct smal_kind
 	return NULL;
 }
 
+/* True if [base, limit) is slots of a buffer of the kind, all live or all free. */
+static bool slots_are(const struct smal_kind *kind, uintptr_t base, uintptr_t limit, bool are_live)
+{
+	const struct smal_buffer *buffer = smal_buffer_find(base);
+	size_t bytes = kind->stride.stride_bytes;
+
+	if (buffer == NULL || buffer->stride != &kind->stride ||
+	    limit - smal_buffer_base(buffer) > kind->stride.slots * bytes)
+		return false;
+	for (uintptr_t slot = base; slot < limit; slot += bytes)
+		if (smal_buffer_slot(buffer, slot) != slot || slot + bytes > limit ||
+		    smal_bit_get(smal_buffer_live(buffer), smal_buffer_bit(buffer, slot)) != are_live)
+			return false;
+	return true;
+}
+
 static const char *check_hole(const struct smal_attached *thread, const struct smal_hole *hole)
 {
-	uintptr_t base, limit;
+	const struct smal_parcel *parcel = &thread->public.parcels[hole->kind->index];
 
+	if (parcel->limit != 0 && parcel->limit != hole->window_limit)
+		return "gc G1: a parcel does not end where its window does";
+	if (parcel->cursor > hole->window_limit ||
+	    (parcel->cursor < hole->window_limit &&
+	     !slots_are(hole->kind, parcel->cursor, hole->window_limit, true)))
+		return "gc G1: what is ahead of a cursor is not live slots";
 	if (hole->next > hole->limit)
 		return "gc G5: a hole ends before it begins";
-	if (hole->buffer == NULL)
-		return hole->next < hole->limit ? "gc G5: a hole without a buffer" : NULL;
-	if (hole->buffer->state != SMAL_BUFFER_CLAIMED || hole->buffer->stride != &hole->kind->stride)
+	if (hole->buffer != NULL && (hole->buffer->state != SMAL_BUFFER_CLAIMED ||
+	                             hole->buffer->stride != &hole->kind->stride))
 		return "gc G5: a hole's buffer is not claimed";
 	if (hole->next < hole->limit &&
-	    (!smal_buffer_hole(hole->buffer, hole->next, &base, &limit) || base != hole->next ||
-	     limit < hole->limit))
+	    (hole->buffer == NULL || smal_buffer_find(hole->next) != hole->buffer))
+		return "gc G5: a hole outside of its buffer";
+	if (hole->next < hole->limit && !slots_are(hole->kind, hole->next, hole->limit, false))
 		return "gc G5: a slot inside a hole is not free";
-	(void)thread;
+	if (hole->recent_count > SMAL_RECENT_SLOTS)
+		return "gc G5: more slots were freed last than are kept";
+	for (unsigned i = 0; i < hole->recent_count; i++)
+		if (!slots_are(hole->kind, hole->recent[i],
+		               hole->recent[i] + hole->kind->stride.stride_bytes, false))
+			return "gc G5: a slot that was freed last is not free";
 	return NULL;
 }
 
-static const char *check_kind(const struct smal_gc *gc, struct smal_kind *kind,
-                              uint64_t *heap_bytes)
+/* Active holes, and the parcels of those that are not. */
+static const char *check_thread(const struct smal_gc *gc, const struct smal_attached *thread)
 {
-	struct smal_link *lists[3] = { &kind->stride.room, &kind->stride.filled,
-		                       &kind->stride.claimed };
-	const char *why = smal_stride_check(&kind->stride);
+	const char *why = NULL;
+	unsigned active = 0;
+
+	SMAL_LIST_EACH(link, &thread->active) {
+		const struct smal_hole *hole = SMAL_CONTAINER(link, struct smal_hole, link);
+
+		active++;
+		if (hole->kind == NULL || hole != &thread->holes[hole->kind->index])
+			return "gc G5: a hole is not its kind's";
+		why = check_hole(thread, hole);
+		if (why != NULL)
+			return why;
+	}
+	for (unsigned i = 0; i < gc->kinds_top; i++) {
+		const struct smal_parcel *parcel = &thread->public.parcels[i];
+
+		if (thread->holes[i].kind != NULL)
+			active--;
+		else if (parcel->limit != 0 || parcel->cursor != (i == 0))
+			return "gc G1: a parcel without a hole";
+	}
+	return active == 0 ? NULL : "gc G5: a hole is not among the active ones";
+}
+
+static const char *check_kind(const struct smal_gc *gc, const struct smal_kind *kind)
+{
+	const struct smal_link *lists[3] = { &kind->stride.room, &kind->stride.filled,
+		                             &kind->stride.claimed };
 	uint64_t live = 0, pending = 0;
 
-	for (unsigned i = 0; i < 3 && why == NULL; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		SMAL_LIST_EACH(link, lists[i]) {
 			const struct smal_buffer *buffer =
 				SMAL_CONTAINER(link, struct smal_buffer, link);
+			const char *why = check_buffer(gc, kind, buffer, &live);
 
-			why = check_buffer(gc, kind, buffer, &live);
 			if (why != NULL)
 				return why;
 			for (size_t w = 0; w < kind->stride.words; w++)
 				pending += smal_word_count(smal_buffer_mask(buffer, 2)[w]);
 		}
 	}
-	if (why != NULL)
-		return why;
-	if (kind->stride.live != gc->live)
-		return "gc G1: a kind takes the other mask for the live one";
 	if (live != kind->claimed_slots - kind->freed_slots)
 		return "gc G4: live bits are not what was allocated and not freed";
 	if (pending != kind->pending_slots)
 		return "gc G4: pending bits are not what was counted";
-	*heap_bytes += kind->stride.heap_bytes;
+	if (kind->stride.stride_bytes == 0 &&
+	    kind->stride.heap_bytes != kind->claimed_large_bytes - kind->freed_large_bytes)
+		return "gc G4: large objects have other bytes than were counted";
+	return NULL;
+}
+
+static const char *check_number(const struct smal_gc *gc, const struct smal_kind *kind,
+                                unsigned index)
+{
+	const struct smal_owned_type *type = kind->type;
+
+	if (kind->index != index || kind->stride.class != index || kind->stride.owner != gc->owner ||
+	    gc->scans[index].slot_bytes != kind->stride.stride_bytes)
+		return "gc G7: a kind has another number";
+	if (type->magic != SMAL_MAGIC_TYPE || type->gc != gc ||
+	    index - type->first_kind >= type->kind_count)
+		return "gc G7: a kind is not its type's";
+	if (kind->stride.live != gc->live)
+		return "gc G1: a kind takes the other mask for the live one";
+	return NULL;
+}
+
+static const char *check_sums(const struct smal_gc *gc)
+{
+	uint64_t heap_bytes = 0, pending = 0;
+
+	SMAL_EACH_KIND(gc, kind) {
+		heap_bytes += kind->stride.heap_bytes;
+		pending += kind->pending_slots;
+	}
+	if (heap_bytes != gc->heap_bytes)
+		return "gc G6: heap_bytes is not the sum of the kinds'";
+	if (gc->stats.heap_peak_bytes < heap_bytes)
+		return "gc G6: the peak is below what the heap has";
+	if (gc->frees_pending != (pending != 0))
+		return "gc G6: whether callbacks are pending is not known";
 	return NULL;
 }
 
 const char *smal_verify(struct smal_gc *gc)
 {
-	const char *why = smal_space_check(gc->space);
-	uint64_t heap_bytes = 0;
+	const char *why = gc->magic == SMAL_MAGIC_GC ? NULL : "gc: bad magic";
 
-	if (gc->magic != SMAL_MAGIC_GC)
-		return "gc: bad magic";
+	if (why == NULL)
+		why = smal_space_check(gc->space);
+	SMAL_EACH_KIND(gc, kind) {
+		if (why == NULL)
+			why = check_number(gc, kind, kind_index);
+		if (why == NULL)
+			why = smal_stride_check(&kind->stride);
+	}
+	if (why == NULL && gc->thread != NULL)
+		why = check_thread(gc, gc->thread);
 	SMAL_EACH_KIND(gc, kind)
 		if (why == NULL)
-			why = check_kind(gc, kind, &heap_bytes);
-	if (why == NULL && heap_bytes != gc->heap_bytes)
-		why = "gc G6: heap_bytes is not the sum of the kinds'";
-	if (why == NULL && gc->thread != NULL) {
-		SMAL_LIST_EACH(link, &gc->thread->active) {
-			why = check_hole(gc->thread, SMAL_CONTAINER(link, struct smal_hole, link));
-			if (why != NULL)
-				break;
-		}
-	}
-	return why;
+			why = check_kind(gc, kind);
+	return why != NULL ? why : check_sums(gc);
 }
 
 /* ---- The second opinion ---- */

@@ -29,7 +29,8 @@ bool smal_os_commit(void *base, size_t bytes);
  * their contents stay. */
 bool smal_os_discard(void *base, size_t bytes);
 
-/* Ends a reservation or a part of one. False: the addresses stay reserved. */
+/* Ends a reservation or a part of one, in which nothing is forbidden (tools,
+ * below). False: the addresses stay reserved. */
 bool smal_os_release(void *base, size_t bytes);
 
 /* Asks for huge pages on a range, or for none. Only ever a hint. */

@@ -77,8 +77,6 @@ bool smal_os_release(void *base, size_t bytes)
 {
 	int saved_errno = errno;
 
-	/* ASan's shadow outlives a mapping: what is mapped here next is not ours. */
-	smal_os_tool_allow(base, bytes);
 	return check(munmap(base, bytes), saved_errno);
 }
 

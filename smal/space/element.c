@@ -21,7 +21,8 @@
  * Invariants:
  *   I1  a chunk is in its group's ring if and only if it is opened and has a
  *       free element
- *   I2  count is the number of bits that are set (modulo 256 where it is full)
+ *   I2  count is the number of bits that are set (modulo 256 where it is full),
+ *       and no element below free_index is free
  *   I3  a group is in its class's ring if and only if it has room
  * The space's lock protects all of it.
  */
@@ -85,6 +86,12 @@ static struct group group_at(struct smal_segment *segment, uint32_t index)
 static bool group_is_open(const struct group *group)
 {
 	return group->node->order != 0 && group->node->order < SMAL_NODE_CLOSED;
+}
+
+/* Groups that there can be in the segment's known blocks. */
+static uint32_t group_count(const struct smal_segment *segment)
+{
+	return (uint32_t)segment->committed_blocks * (SMAL_BLOCK_CHUNKS / segment->group_chunks);
 }
 
 static struct smal_chunk_node *chunk_node(const struct group *group, unsigned chunk)
@@ -184,23 +191,23 @@ static void chunk_unlist(const struct group *group, unsigned chunk)
 static void group_list(const struct group *group)
 {
 	struct smal_node *groups = group->segment->groups;
-	uint16_t *head = &group->segment->group_heads[group->class];
+	uint32_t *head = &group->segment->group_heads[group->class];
 
 	if (*head == SMAL_NODE_NONE) {
 		group->node->next = group->node->prev = (uint16_t)group->index;
 	} else {
-		group->node->next = *head;
+		group->node->next = (uint16_t)*head;
 		group->node->prev = groups[*head].prev;
 		groups[groups[*head].prev].next = (uint16_t)group->index;
 		groups[*head].prev = (uint16_t)group->index;
 	}
-	*head = (uint16_t)group->index;
+	*head = group->index;
 }
 
 static void group_unlist(const struct group *group)
 {
 	struct smal_node *groups = group->segment->groups;
-	uint16_t *head = &group->segment->group_heads[group->class];
+	uint32_t *head = &group->segment->group_heads[group->class];
 
 	groups[group->node->prev].next = group->node->next;
 	groups[group->node->next].prev = group->node->prev;
@@ -379,7 +386,7 @@ bool smal_element_give(struct smal_space *space, void *address)
 			chunk_list(&group, chunk);
 		if (!had_room)
 			group_list(&group);
-		/* A class keeps its last group, empty or not, until a trim. */
+		/* The last group with room stays, empty or not, until a trim. */
 		if (node->count == 0 && group.node->next != group.index && group_is_empty(&group))
 			group_end(space, &group);
 	}
@@ -389,14 +396,10 @@ bool smal_element_give(struct smal_space *space, void *address)
 
 void smal_element_trim_locked(struct smal_space *space, struct smal_segment *segment)
 {
-	for (unsigned class = 0; class < SMAL_ELEMENT_CLASSES; class++) {
-		uint32_t index = segment->group_heads[class];
-		struct group group;
+	for (uint32_t i = 0; i < group_count(segment); i++) {
+		struct group group = group_at(segment, i);
 
-		if (index == SMAL_NODE_NONE)
-			continue;
-		group = group_at(segment, index);
-		if (group_is_empty(&group))
+		if (group_is_open(&group) && group_is_empty(&group))
 			group_end(space, &group);
 	}
 }
@@ -416,59 +419,117 @@ size_t smal_element_bytes(struct smal_space *space, const void *address)
 
 /* ---- The checker ---- */
 
+static const char *check_chunk(const struct group *group, unsigned chunk, unsigned *used)
+{
+	const struct smal_chunk_node *node = chunk_node(group, chunk);
+	unsigned capacity = capacity_of(group->class), lowest = SMAL_FAN;
+	unsigned bits = map_bytes(group->class) == 0 ? INLINE_BITS
+	                                             : (unsigned)map_bytes(group->class) * 8;
+
+	*used = 0;
+	for (unsigned i = 0; i < capacity; i++) {
+		bool in_use = element_is_used(group, chunk, i);
+
+		*used += in_use;
+		if (!in_use && lowest == SMAL_FAN)
+			lowest = i;
+	}
+	if (node->capacity_1 + 1u != capacity)
+		return "element I2: a chunk has another number of elements";
+	if ((uint8_t)*used != node->count)
+		return "element I2: a chunk's count is not the number of its elements";
+	if (lowest < node->free_index)
+		return "element I2: an element below a chunk's free_index is free";
+	for (unsigned i = capacity; i < bits; i++)
+		if (!element_is_used(group, chunk, i))
+			return "element I2: an element beyond a chunk's capacity is free";
+	return NULL;
+}
+
 static const char *check_group(const struct group *group)
 {
-	unsigned listed = 0, roomy = 0, capacity = capacity_of(group->class);
+	unsigned listed = 0, roomy = 0, used, capacity = capacity_of(group->class);
 
+	if (chunks_opened(group) > group->segment->group_chunks)
+		return "element I1: a group has more chunks than there are";
 	for (unsigned chunk = 0; chunk < chunks_opened(group); chunk++) {
-		unsigned used = 0;
+		const char *why = check_chunk(group, chunk, &used);
 
-		for (unsigned i = 0; i < capacity; i++)
-			used += element_is_used(group, chunk, i);
-		if ((uint8_t)used != chunk_node(group, chunk)->count)
-			return "element I2: a chunk's count is not the number of its elements";
+		if (why != NULL)
+			return why;
 		roomy += used < capacity;
 	}
 	if (group_has_ring(group)) {
 		unsigned chunk = group->node->free_index;
 
 		do {
+			const struct smal_chunk_node *node = chunk_node(group, chunk);
+
+			if (chunk >= chunks_opened(group) || chunk_count(group, chunk) == capacity)
+				return "element I1: a chunk without room stands in the ring";
 			if (++listed > roomy)
-				return "element I1: a full chunk stands in the ring";
-			if (chunk_node(group, chunk_node(group, chunk)->next)->prev != chunk)
+				return "element I1: a ring does not close";
+			if (chunk_node(group, node->next)->prev != chunk)
 				return "element I1: a ring's links disagree";
-			chunk = chunk_node(group, chunk)->next;
+			chunk = node->next;
 		} while (chunk != group->node->free_index);
 	}
 	return listed == roomy ? NULL : "element I1: a chunk with room is not in the ring";
 }
 
-const char *smal_element_check(struct smal_segment *segment)
+/* The rings of the classes hold the groups with room. */
+static const char *check_classes(struct smal_segment *segment, uint32_t roomy)
 {
-	uint32_t groups = segment->committed_blocks * (SMAL_BLOCK_CHUNKS / segment->group_chunks);
-	uint32_t roomy = 0, listed = 0;
+	uint32_t listed = 0;
 
-	for (uint32_t i = 0; i < groups; i++) {
-		struct group group = group_at(segment, i);
-		const char *why;
-
-		if (!group_is_open(&group))
-			continue;
-		why = check_group(&group);
-		if (why != NULL)
-			return why;
-		roomy += group_has_room(&group);
-	}
 	for (unsigned class = 0; class < SMAL_ELEMENT_CLASSES; class++) {
 		uint32_t i = segment->group_heads[class];
 
 		if (i == SMAL_NODE_NONE)
 			continue;
 		do {
-			if (segment->groups[i].order != class + 1 || ++listed > roomy)
+			struct group group;
+
+			if (i >= group_count(segment))
+				return "element I3: a class's ring leads to what is no group";
+			group = group_at(segment, i);
+			if (!group_is_open(&group) || group.class != class || !group_has_room(&group))
 				return "element I3: a class's ring holds a foreign or full group";
-			i = segment->groups[i].next;
+			if (++listed > roomy)
+				return "element I3: a class's ring does not close";
+			if (segment->groups[group.node->next].prev != i)
+				return "element I3: the links of a class's ring disagree";
+			i = group.node->next;
 		} while (i != segment->group_heads[class]);
 	}
 	return listed == roomy ? NULL : "element I3: a group with room is not in its ring";
+}
+
+const char *smal_element_check(struct smal_segment *segment)
+{
+	struct smal_fsa_held held = { 0 };
+	uint32_t roomy = 0;
+	const char *why;
+
+	for (uint32_t i = 0; i < group_count(segment); i++) {
+		struct group group = group_at(segment, i);
+
+		if (!group_is_open(&group))
+			continue;
+		if (group.class >= SMAL_ELEMENT_CLASSES)
+			return "element I3: a group's class is none";
+		if (map_bytes(group.class) != 0) {
+			if (segment->group_maps[i] >= segment->element_maps.top)
+				return "element I2: a group's maps are no item of the fsa";
+			held.used++;
+			held.index_sum += segment->group_maps[i];
+		}
+		why = check_group(&group);
+		if (why != NULL)
+			return why;
+		roomy += group_has_room(&group);
+	}
+	held.reserved = held.used;
+	why = check_classes(segment, roomy);
+	return why != NULL ? why : smal_fsa_check(&segment->element_maps, &held);
 }

@@ -15,4 +15,5 @@ libsmal_core_la_SOURCES += \
 	smal/space/space.h \
 	smal/space/segment.c \
 	smal/space/element.c \
-	smal/space/space.c
+	smal/space/space.c \
+	smal/space/verify.c

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * provider.c: the two ready providers, and areas.
+ * provider.c: the two ready providers, accounts, and areas.
  */
 #include <smal/space/provider.h>
 
@@ -32,8 +32,26 @@ const struct smal_provider smal_provider_buffer = {
 	buffer_keep,
 };
 
-bool smal_area_commit(struct smal_area *area, const struct smal_provider *provider, size_t bytes)
+bool smal_account_commit(struct smal_account *account, void *base, size_t bytes)
 {
+	if (!account->provider->commit(base, bytes))
+		return false;
+	account->committed_bytes += bytes;
+	account->commits++;
+	return true;
+}
+
+bool smal_account_discard(struct smal_account *account, void *base, size_t bytes)
+{
+	if (!account->provider->discard(base, bytes))
+		return false;
+	account->discards++;
+	return true;
+}
+
+bool smal_area_commit(struct smal_area *area, struct smal_account *account, size_t bytes)
+{
+	char *end = area->base + area->committed_bytes;
 	size_t page = smal_os_page_bytes();
 	size_t wanted, least;
 
@@ -46,11 +64,11 @@ bool smal_area_commit(struct smal_area *area, const struct smal_provider *provid
 	wanted = smal_round_up(smal_max(bytes, area->committed_bytes + area->committed_bytes / 8),
 	                       page);
 	wanted = smal_min(wanted, area->bytes);
-	if (!provider->commit(area->base + area->committed_bytes, wanted - area->committed_bytes)) {
-		wanted = least;
-		if (!provider->commit(area->base + area->committed_bytes,
-		                      wanted - area->committed_bytes))
+	if (!smal_account_commit(account, end, wanted - area->committed_bytes)) {
+		if (wanted == least ||
+		    !smal_account_commit(account, end, least - area->committed_bytes))
 			return false;
+		wanted = least;
 	}
 	area->committed_bytes = wanted;
 	return true;

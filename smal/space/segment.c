@@ -8,6 +8,7 @@
  * Invariants:
  *   I1  every piece, and the memory, is committed for committed_blocks blocks
  *   I2  nodes beyond committed_blocks are unknown to the level `chunks`
+ *   I3  the nodes' capacities are those of the memory
  * The space's lock protects segments.
  */
 #include <smal/space/segment.h>
@@ -18,7 +19,7 @@
 /* Bytes of each piece for a block: nodes, map indices, infos, chunk nodes. */
 static const uint32_t piece_bytes[4] = {
 	sizeof(struct smal_node),
-	sizeof(uint16_t),
+	sizeof(uint32_t),
 	sizeof(struct smal_block_info),
 	sizeof(struct smal_chunk_node) * SMAL_BLOCK_CHUNKS,
 };
@@ -26,9 +27,9 @@ static const uint32_t piece_bytes[4] = {
 enum { FIRST_HUGE = 8 << 20, HUGE_STEP = 2 << 20 };
 
 /* Carves `bytes` (whole units) from *at. */
-static struct smal_area carve(char **at, size_t bytes, size_t unit)
+static struct smal_area carve(uintptr_t *at, size_t bytes, size_t unit)
 {
-	struct smal_area area = { *at, smal_round_up(bytes, unit), 0 };
+	struct smal_area area = { (char *)*at, smal_round_up(bytes, unit), 0 };
 
 	*at += area.bytes;
 	return area;
@@ -36,8 +37,8 @@ static struct smal_area carve(char **at, size_t bytes, size_t unit)
 
 /* Places the pieces of a segment from `at` on; returns the end. Addresses are
  * only computed, so it serves to count as well. */
-static char *place(struct smal_segment *segment, const struct smal_space *space, char *at,
-                   size_t unit)
+static uintptr_t place(struct smal_segment *segment, struct smal_space *space, uintptr_t at,
+                       size_t unit)
 {
 	size_t blocks = segment->block_count;
 	size_t map_bytes = (blocks + SMAL_SEGMENT_REGIONS + 1) * sizeof(struct smal_map);
@@ -53,20 +54,25 @@ static char *place(struct smal_segment *segment, const struct smal_space *space,
 	segment->groups = (void *)at;
 	carve(&at, groups * sizeof(struct smal_node), unit);
 	segment->group_maps = (void *)at;
-	carve(&at, groups * sizeof(uint16_t), unit);
+	carve(&at, groups * sizeof(uint32_t), unit);
 	area = carve(&at, map_bytes, unit);
-	smal_fsa_init(&segment->maps, space->provider, area, sizeof(struct smal_map));
+	smal_fsa_init(&segment->maps, &space->account, area, sizeof(struct smal_map));
 	area = carve(&at, groups * group_map_bytes, unit);
-	smal_fsa_init(&segment->element_maps, space->provider, area, group_map_bytes);
+	smal_fsa_init(&segment->element_maps, &space->account, area, group_map_bytes);
 	segment->chunk_nodes = (void *)segment->piece[3].base;
 	segment->infos = (void *)segment->piece[2].base;
 	return at;
 }
 
+static uint32_t region_count(const struct smal_segment *segment)
+{
+	return (segment->block_count + SMAL_REGION_BLOCKS - 1) / SMAL_REGION_BLOCKS;
+}
+
 /* The levels over a segment whose pieces are placed. */
 static bool start(struct smal_segment *segment)
 {
-	uint32_t regions = (segment->block_count + SMAL_REGION_BLOCKS - 1) / SMAL_REGION_BLOCKS;
+	uint32_t regions = region_count(segment);
 
 	smal_level_init(&segment->chunks, (void *)segment->piece[0].base,
 	                (void *)segment->piece[1].base, &segment->maps);
@@ -80,11 +86,12 @@ static bool start(struct smal_segment *segment)
 }
 
 /* Makes group arrays and elements ready: they are small and committed whole. */
-static bool commit_groups(struct smal_segment *segment, const struct smal_provider *provider)
+static bool commit_groups(struct smal_segment *segment)
 {
-	char *end = segment->maps.area.base;
+	size_t bytes = (size_t)(segment->maps.area.base - (char *)segment->groups);
 
-	return provider->commit(segment->groups, (size_t)(end - (char *)segment->groups));
+	segment->fixed_bytes += bytes;
+	return smal_account_commit(&segment->space->account, segment->groups, bytes);
 }
 
 /* Huge pages for memory behind the first few MiB: a small program should not
@@ -93,7 +100,7 @@ static void advise_huge(struct smal_segment *segment)
 {
 	size_t advised = smal_max(segment->huge_bytes, FIRST_HUGE);
 
-	if (segment->space->provider != &smal_provider_os ||
+	if (segment->space->account.provider != &smal_provider_os ||
 	    segment->memory.committed_bytes < advised + HUGE_STEP)
 		return;
 	smal_os_huge(segment->memory.base + advised, segment->memory.committed_bytes - advised,
@@ -103,23 +110,23 @@ static void advise_huge(struct smal_segment *segment)
 
 bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks)
 {
-	const struct smal_provider *provider = segment->space->provider;
+	struct smal_account *account = &segment->space->account;
 
 	if (blocks <= segment->committed_blocks)
 		return true;
 	for (unsigned i = 0; i < 4; i++)
-		if (!smal_area_commit(&segment->piece[i], provider, (size_t)blocks * piece_bytes[i]))
+		if (!smal_area_commit(&segment->piece[i], account, (size_t)blocks * piece_bytes[i]))
 			return false;
 	for (unsigned i = 0; i < SMAL_SIDES; i++)
-		if (!smal_area_commit(&segment->side[i], provider,
+		if (!smal_area_commit(&segment->side[i], account,
 		                      (size_t)blocks * SMAL_BLOCK_IDS *
 		                              segment->space->options.side_bytes[i]))
 			return false;
-	if (!smal_area_commit(&segment->memory, provider,
+	if (!smal_area_commit(&segment->memory, account,
 	                      smal_min((size_t)blocks << SMAL_BLOCK_LOG2, segment->bytes)))
 		return false;
-	segment->committed_blocks = blocks;
 	smal_level_grow(&segment->chunks, blocks);
+	smal_atomic_store(&segment->committed_blocks, blocks);
 	advise_huge(segment);
 	return true;
 }
@@ -134,20 +141,44 @@ static void init(struct smal_segment *segment, struct smal_space *space, size_t 
 	smal_link_init(&segment->link);
 }
 
+/* A segment at the front of its reservation, with its first block. */
+static struct smal_segment *create_at(struct smal_space *space, char *reservation, char *base,
+                                      size_t bytes, size_t align)
+{
+	size_t page = smal_os_page_bytes();
+	size_t header = smal_round_up(sizeof(struct smal_segment), page);
+	struct smal_segment *segment = (void *)reservation;
+
+	if (!smal_account_commit(&space->account, segment, header))
+		return NULL;
+	init(segment, space, bytes);
+	segment->group_chunks = SMAL_BLOCK_CHUNKS;
+	segment->fixed_bytes = header;
+	segment->reservation = reservation;
+	segment->reservation_bytes = (size_t)(base + bytes - reservation);
+	segment->base = (uintptr_t)base;
+	segment->unit_log2 = (uint8_t)smal_log2_ceil(align);
+	segment->memory = (struct smal_area){ base, bytes, 0 };
+	place(segment, space, (uintptr_t)reservation + header, page);
+	if (!commit_groups(segment) || !start(segment) || !smal_segment_commit(segment, 1) ||
+	    !smal_table_insert(segment))
+		return NULL;
+	return segment;
+}
+
 struct smal_segment *smal_segment_create(struct smal_space *space, size_t bytes)
 {
-	const struct smal_provider *provider = space->provider;
+	const struct smal_provider *provider = space->account.provider;
+	uint64_t committed_bytes = space->account.committed_bytes;
 	size_t page = smal_os_page_bytes();
 	size_t align = smal_min(bytes, SMAL_REGION);
-	size_t header = smal_round_up(sizeof(struct smal_segment), page);
 	struct smal_segment plan, *segment;
 	size_t metadata, total;
 	char *reservation, *base;
 
 	init(&plan, space, bytes);
 	plan.group_chunks = SMAL_BLOCK_CHUNKS;
-	metadata = header + (size_t)(uintptr_t)place(&plan, space, NULL, page) + page;
-	metadata = smal_round_up(metadata, page);
+	metadata = smal_round_up(sizeof plan, page) + place(&plan, space, 0, page) + page;
 	total = metadata + bytes + align;
 	reservation = provider->reserve(total);
 	if (reservation == NULL)
@@ -158,30 +189,53 @@ struct smal_segment *smal_segment_create(struct smal_space *space, size_t bytes)
 		provider->release(reservation, (size_t)(base - metadata - reservation));
 	if (base + bytes < reservation + total)
 		provider->release(base + bytes, (size_t)(reservation + total - (base + bytes)));
-	reservation = base - metadata;
-	total = metadata + bytes;
-	segment = (void *)reservation;
-	if (!provider->commit(segment, header))
-		goto fail;
-	init(segment, space, bytes);
-	segment->group_chunks = SMAL_BLOCK_CHUNKS;
-	segment->reservation = reservation;
-	segment->reservation_bytes = total;
-	segment->base = (uintptr_t)base;
-	segment->unit_log2 = (uint8_t)smal_log2_ceil(align);
-	segment->memory = (struct smal_area){ base, bytes, 0 };
-	place(segment, space, reservation + header, page);
-	if (!commit_groups(segment, provider) || !start(segment) ||
-	    !smal_segment_commit(segment, 1) || !smal_table_insert(segment))
-		goto fail;
-	space->reserved_bytes += total;
+	segment = create_at(space, base - metadata, base, bytes, align);
+	if (segment == NULL) {
+		provider->release(base - metadata, metadata + bytes);
+		space->account.committed_bytes = committed_bytes;
+		return NULL;
+	}
+	space->reserved_bytes += segment->reservation_bytes;
 	space->mappings++;
 	smal_link_push(&space->segments, &segment->link);
 	return segment;
+}
 
-fail:
-	provider->release(reservation, total);
-	return NULL;
+static void area_is_there(struct smal_area *area)
+{
+	area->committed_bytes = area->bytes;
+}
+
+/* Places a segment and its memory in [segment, limit). Less memory needs less
+ * metadata: the memory begins further back until both fit. */
+static bool place_in(struct smal_segment *segment, struct smal_space *space, uintptr_t limit)
+{
+	const uint64_t largest = (uint64_t)SMAL_SEGMENT_REGIONS * SMAL_REGION;
+	uintptr_t first = (uintptr_t)(segment + 1), end = first, base;
+	size_t bytes;
+
+	do {
+		base = smal_round_up(end, SMAL_CHUNK);
+		if (base >= limit || limit - base < SMAL_CHUNK)
+			return false;
+		bytes = (limit - base) & ~(size_t)(SMAL_CHUNK - 1);
+		if (bytes > largest)
+			bytes = (size_t)largest;
+		init(segment, space, bytes);
+		segment->group_chunks =
+			(uint32_t)smal_min(SMAL_BLOCK_CHUNKS,
+		                           (size_t)1 << smal_log2_ceil(1 + bytes / SMAL_CHUNK / 32));
+		end = place(segment, space, first, 16);
+	} while (end > base);
+	segment->base = base;
+	segment->memory = (struct smal_area){ (char *)base, bytes, bytes };
+	for (unsigned i = 0; i < 4; i++)
+		area_is_there(&segment->piece[i]);
+	for (unsigned i = 0; i < SMAL_SIDES; i++)
+		area_is_there(&segment->side[i]);
+	area_is_there(&segment->maps.area);
+	area_is_there(&segment->element_maps.area);
+	return true;
 }
 
 /* A buffer's segment: metadata at its front, memory behind it, all of it there
@@ -189,44 +243,26 @@ fail:
 bool smal_segment_create_in(struct smal_space *space, char *at, char *limit)
 {
 	struct smal_segment *segment = (void *)smal_round_up((uintptr_t)at, 16);
-	size_t left = (size_t)(limit - at);
-	char *base = (char *)(segment + 1);
-	size_t bytes = 0;
 
-	if (left < sizeof *segment + SMAL_CHUNK)
+	if ((uintptr_t)segment > (uintptr_t)limit ||
+	    (size_t)(limit - (char *)segment) < sizeof *segment ||
+	    !place_in(segment, space, (uintptr_t)limit))
 		return false;
-	/* Metadata depends on the memory's size and the other way round: twice
-	 * is enough, since it shrinks with it. */
-	for (int pass = 0; pass < 3; pass++) {
-		base = (char *)smal_round_up((uintptr_t)base, SMAL_CHUNK);
-		if (base + SMAL_CHUNK > limit)
-			return false;
-		bytes = (size_t)(limit - base) & ~(size_t)(SMAL_CHUNK - 1);
-		init(segment, space, bytes);
-		segment->group_chunks =
-			(uint32_t)smal_min(SMAL_BLOCK_CHUNKS,
-		                           (size_t)1 << smal_log2_ceil(1 + bytes / SMAL_CHUNK / 32));
-		base = place(segment, space, (char *)(segment + 1), 16);
-	}
-	base = (char *)smal_round_up((uintptr_t)base, SMAL_CHUNK);
-	if (base >= limit)
-		return false;
-	bytes = (size_t)(limit - base) & ~(size_t)(SMAL_CHUNK - 1);
-	if (bytes == 0)
-		return false;
-	memset((char *)(segment + 1), 0, (size_t)(base - (char *)(segment + 1)));
-	segment->base = (uintptr_t)base;
-	segment->bytes = bytes;
-	segment->memory = (struct smal_area){ base, bytes, bytes };
+	memset(segment + 1, 0, segment->base - (uintptr_t)(segment + 1));
 	smal_link_push(&space->segments, &segment->link);
 	if (!start(segment) || !smal_segment_commit(segment, segment->block_count))
 		return false;
+	segment->fixed_bytes = space->options.buffer_bytes - segment->bytes;
 	/* The buffer's contents are the caller's: nothing is known to be zero. */
 	for (uint32_t block = 0; block < segment->block_count; block++)
 		memset(segment->infos[block].dirty, 0xff, sizeof segment->infos[block].dirty);
-	segment->dirty_chunks = (uint32_t)(bytes >> SMAL_CHUNK_LOG2);
+	segment->dirty_chunks = (uint32_t)(segment->bytes >> SMAL_CHUNK_LOG2);
 	return true;
 }
+
+/* ---- Direct segments ---- */
+
+enum { DIRECT_SEGMENTS = 4096 };
 
 /* Bytes of the one item that holds a direct segment and its sides. */
 static size_t direct_bytes(const struct smal_space *space)
@@ -235,43 +271,59 @@ static size_t direct_bytes(const struct smal_space *space)
 
 	for (unsigned i = 0; i < SMAL_SIDES; i++)
 		bytes += smal_round_up(space->options.side_bytes[i], 64);
-	return smal_round_up(bytes, 64);
+	return bytes;
 }
 
-enum { DIRECT_SEGMENTS = 4096 };
+/* A fresh item; its sides stay where they are for good. */
+static struct smal_segment *direct_create(struct smal_space *space)
+{
+	struct smal_segment *segment;
+	char *side;
 
+	if (space->directs.reserved >= DIRECT_SEGMENTS || !smal_fsa_reserve(&space->directs))
+		return NULL;
+	segment = smal_fsa_at(&space->directs, smal_fsa_take(&space->directs));
+	init(segment, space, 0);
+	segment->direct = true;
+	segment->unit_log2 = SMAL_REGION_LOG2;
+	side = (char *)segment + smal_round_up(sizeof *segment, 64);
+	for (unsigned i = 0; i < SMAL_SIDES; i++) {
+		size_t piece = space->options.side_bytes[i];
+
+		segment->side[i] = (struct smal_area){ side, piece, piece };
+		side += smal_round_up(piece, 64);
+	}
+	return segment;
+}
+
+/* An item that is on no list: one that is spare, or a fresh one. */
 static struct smal_segment *direct_item(struct smal_space *space)
 {
 	struct smal_link *link = smal_link_pop(&space->spare);
-	struct smal_segment *segment;
 
 	if (link != NULL)
 		return SMAL_CONTAINER(link, struct smal_segment, link);
 	if (space->directs.item_bytes == 0) {
 		size_t bytes = smal_round_up(direct_bytes(space) * DIRECT_SEGMENTS,
 		                             smal_os_page_bytes());
-		char *base = space->provider->reserve(bytes);
+		char *base = space->account.provider->reserve(bytes);
 		struct smal_area area = { base, bytes, 0 };
 
 		if (base == NULL)
 			return NULL;
 		space->reserved_bytes += bytes;
 		space->mappings++;
-		smal_fsa_init(&space->directs, space->provider, area, direct_bytes(space));
+		smal_fsa_init(&space->directs, &space->account, area, direct_bytes(space));
 	}
-	if (space->directs.reserved >= DIRECT_SEGMENTS || !smal_fsa_reserve(&space->directs))
-		return NULL;
-	segment = smal_fsa_at(&space->directs, smal_fsa_take(&space->directs));
-	smal_link_init(&segment->link);
-	return segment;
+	return direct_create(space);
 }
 
 struct smal_segment *smal_segment_create_direct(struct smal_space *space, size_t bytes)
 {
-	const struct smal_provider *provider = space->provider;
+	const struct smal_provider *provider = space->account.provider;
 	size_t align = SMAL_REGION, used_bytes = smal_round_up(bytes, SMAL_CHUNK);
 	struct smal_segment *segment;
-	char *reservation, *base, *side;
+	char *reservation, *base;
 
 	if (provider->reserve == NULL || bytes > SIZE_MAX / 2)
 		return NULL;
@@ -287,29 +339,25 @@ struct smal_segment *smal_segment_create_direct(struct smal_space *space, size_t
 		provider->release(reservation, (size_t)(base - reservation));
 	if (base < reservation + align)
 		provider->release(base + bytes, (size_t)(reservation + align - base));
-	init(segment, space, bytes);
-	segment->direct = true;
-	segment->unit_log2 = (uint8_t)smal_log2_ceil(align);
+	segment->magic = SMAL_MAGIC_SEGMENT;
 	segment->reservation = base;
 	segment->reservation_bytes = bytes;
-	segment->base = (uintptr_t)base;
 	segment->memory = (struct smal_area){ base, bytes, 0 };
-	side = (char *)segment + smal_round_up(sizeof *segment, 64);
-	for (unsigned i = 0; i < SMAL_SIDES; i++) {
-		size_t piece = space->options.side_bytes[i];
-
-		memset(side, 0, piece);
-		segment->side[i] = (struct smal_area){ side, piece, piece };
-		side += smal_round_up(piece, 64);
-	}
-	if (!smal_area_commit(&segment->memory, provider, bytes) || !smal_table_insert(segment))
+	if (!smal_area_commit(&segment->memory, &space->account, bytes))
 		goto fail_memory;
+	smal_atomic_store(&segment->base, (uintptr_t)base);
+	smal_atomic_store(&segment->bytes, bytes);
+	if (!smal_table_insert(segment))
+		goto fail_table;
 	segment->used_bytes = used_bytes;
 	space->reserved_bytes += bytes;
 	space->mappings++;
 	smal_link_insert(&space->segments, &segment->link);
 	return segment;
 
+fail_table:
+	smal_atomic_store(&segment->bytes, 0);
+	space->account.committed_bytes -= bytes;
 fail_memory:
 	provider->release(base, bytes);
 fail_item:
@@ -323,25 +371,73 @@ void smal_segment_end_direct(struct smal_segment *segment)
 	struct smal_space *space = segment->space;
 
 	smal_table_remove(segment);
+	smal_atomic_store(&segment->bytes, 0);
 	segment->magic = SMAL_MAGIC_GONE;
 	smal_link_remove(&segment->link);
 	smal_link_push(&space->spare, &segment->link);
 	space->reserved_bytes -= segment->reservation_bytes;
+	space->account.committed_bytes -= segment->memory.committed_bytes;
 	space->mappings--;
 	/* If the system refuses, the addresses stay lost, and no more than that;
 	 * their memory goes back. */
-	if (!space->provider->release(segment->reservation, segment->reservation_bytes))
-		space->provider->discard(segment->reservation, segment->reservation_bytes);
+	if (!space->account.provider->release(segment->reservation, segment->reservation_bytes))
+		smal_account_discard(&space->account, segment->reservation,
+		                     segment->reservation_bytes);
 }
 
 size_t smal_segment_metadata(const struct smal_segment *segment)
 {
-	size_t bytes = 0;
+	size_t bytes = segment->fixed_bytes;
 
+	if (segment->space->options.buffer != NULL)
+		return bytes;
 	for (unsigned i = 0; i < 4; i++)
 		bytes += segment->piece[i].committed_bytes;
 	for (unsigned i = 0; i < SMAL_SIDES; i++)
 		bytes += segment->side[i].committed_bytes;
 	return bytes + segment->maps.area.committed_bytes +
-	       segment->element_maps.area.committed_bytes + sizeof *segment;
+	       segment->element_maps.area.committed_bytes;
+}
+
+/* ---- The checker ---- */
+
+static bool area_has(const struct smal_area *area, size_t bytes)
+{
+	return bytes <= area->committed_bytes && area->committed_bytes <= area->bytes;
+}
+
+/* What a node over the blocks or chunks [first, first + fan) has of them. */
+static bool capacity_is(const struct smal_node *node, size_t units, size_t first)
+{
+	return node->order == SMAL_NODE_CLOSED ||
+	       node->capacity_1 + 1u == smal_min(units - first, SMAL_FAN);
+}
+
+const char *smal_segment_check(const struct smal_segment *segment)
+{
+	size_t blocks = segment->committed_blocks;
+
+	if (blocks > segment->block_count ||
+	    !area_has(&segment->memory, smal_min(blocks << SMAL_BLOCK_LOG2, segment->bytes)))
+		return "segment I1: memory of known blocks is not committed";
+	for (unsigned i = 0; i < 4; i++)
+		if (!area_has(&segment->piece[i], blocks * piece_bytes[i]))
+			return "segment I1: a piece of known blocks is not committed";
+	for (unsigned i = 0; i < SMAL_SIDES; i++)
+		if (!area_has(&segment->side[i], blocks * SMAL_BLOCK_IDS *
+		                                         segment->space->options.side_bytes[i]))
+			return "segment I1: a side of known blocks is not committed";
+	if (segment->chunks.node_count != blocks)
+		return "segment I2: nodes are known that are not committed, or are not known";
+	for (size_t block = 0; block < blocks; block++)
+		if (!capacity_is(&segment->chunks.nodes[block], segment->bytes >> SMAL_CHUNK_LOG2,
+		                 block * SMAL_FAN))
+			return "segment I3: a block has another number of chunks";
+	for (size_t region = 0; region < region_count(segment); region++)
+		if (!capacity_is(&segment->region_nodes[region], segment->block_count,
+		                 region * SMAL_FAN))
+			return "segment I3: a region has another number of blocks";
+	if (!capacity_is(&segment->top_node, region_count(segment), 0))
+		return "segment I3: the segment has another number of regions";
+	return NULL;
 }

@@ -11,8 +11,8 @@
  *   each piece is an area: a committed prefix that grows with the blocks
  *
  * A direct segment is one run of more than 256 MiB; its metadata is one item
- * of the space's and is never unmapped, so that a reader with a stale answer
- * reads something harmless.
+ * of the space's, which is never unmapped and keeps its sides when it serves
+ * another run, so that a reader with a stale answer reads something harmless.
  *
  * Side metadata belongs to the floors above: so many bytes for each buffer id
  * (64 KiB of addresses). The space reserves and commits it, and never reads it.
@@ -20,6 +20,7 @@
 #ifndef SMAL_SPACE_SEGMENT_H
 #define SMAL_SPACE_SEGMENT_H
 
+#include <smal/base/atomic.h>
 #include <smal/base/list.h>
 #include <smal/space/tree.h>
 
@@ -64,9 +65,9 @@ struct smal_segment {
 	/* In the space's list. */
 	struct smal_link link;
 
-	/* The memory, and what the table compares. */
-	uintptr_t base;
-	size_t bytes;
+	/* The memory, and what the table compares (by readers without a lock:
+	 * bytes is written last, and is 0 where there is no segment). */
+	volatile AO_t base, bytes;
 	struct smal_area memory;
 	/* The reservation as a whole, for release. */
 	char *reservation;
@@ -81,8 +82,12 @@ struct smal_segment {
 	/* Pieces that grow with the blocks, and their bytes for each block. */
 	struct smal_area piece[4];
 	struct smal_area side[SMAL_SIDES];
-	/* Blocks that all pieces and the memory are committed for. */
-	uint32_t committed_blocks;
+	/* Blocks that all pieces and the memory are committed for; it is read
+	 * without a lock too. */
+	volatile AO_t committed_blocks;
+	/* Metadata that is committed whole: this structure and the groups; in a
+	 * caller's buffer, everything in front of the memory. */
+	size_t fixed_bytes;
 	/* Memory that huge pages have been asked for, or left out. */
 	size_t huge_bytes;
 	/* Chunks of free blocks and nodes that are dirty. */
@@ -92,13 +97,13 @@ struct smal_segment {
 
 	/* Groups of chunks that are cut into elements (element.c). */
 	struct smal_node *groups;
-	uint16_t *group_maps;
+	uint32_t *group_maps;
 	struct smal_fsa element_maps;
-	uint16_t group_heads[SMAL_ELEMENT_CLASSES];
+	uint32_t group_heads[SMAL_ELEMENT_CLASSES];
 	uint32_t group_chunks;
 
 	struct smal_node region_nodes[SMAL_SEGMENT_REGIONS], top_node;
-	uint16_t region_maps[SMAL_SEGMENT_REGIONS], top_map;
+	uint32_t region_maps[SMAL_SEGMENT_REGIONS], top_map;
 };
 
 struct smal_space;
@@ -116,8 +121,25 @@ void smal_segment_end_direct(struct smal_segment *segment);
  * stays, and is known only if all of it is. */
 bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks);
 
-/* Bytes of committed metadata. */
+/* Bytes of committed metadata of a tree segment. */
 size_t smal_segment_metadata(const struct smal_segment *segment);
+
+/* The first invariant (of segment.c) that a tree segment breaks, or NULL. */
+const char *smal_segment_check(const struct smal_segment *segment);
+
+/* True if a block has no node: it is free, or handed out whole. */
+static inline bool smal_segment_is_whole(const struct smal_segment *segment, uint32_t block)
+{
+	return segment->chunks.nodes[block].order == SMAL_NODE_CLOSED;
+}
+
+/* How many chunks a block has: the last one of a buffer may be short. */
+static inline unsigned smal_segment_capacity(const struct smal_segment *segment, uint32_t block)
+{
+	size_t chunks = (segment->bytes >> SMAL_CHUNK_LOG2) - (size_t)block * SMAL_FAN;
+
+	return (unsigned)smal_min(chunks, SMAL_FAN);
+}
 
 /* The buffer id of an address, counted from the segment's base: the index of
  * its side metadata. */

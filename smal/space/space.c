@@ -10,11 +10,12 @@
  * Free chunks that have been in use are dirty until they are discarded. They
  * are handed out first as they are (warm), with zeroed = false.
  *
- * Invariants:
+ * Invariants (verify.c):
  *   I1  a chunk that is dirty is free
  *   I2  dirty_chunks is the number of dirty bits
  *   I3  used_bytes is the chunks in use, in blocks with a node and without
  *   I4  the table finds every segment by its first and last byte
+ *   I5  the memory of all segments and the metadata are what was committed
  */
 #include <smal/space/space.h>
 
@@ -41,11 +42,6 @@ static void *chunk_address(const struct smal_segment *segment, uint32_t chunk)
 static uint32_t chunk_index(const struct smal_segment *segment, const void *address)
 {
 	return (uint32_t)(((uintptr_t)address - segment->base) >> SMAL_CHUNK_LOG2);
-}
-
-static bool block_is_whole(const struct smal_segment *segment, uint32_t block)
-{
-	return segment->chunks.nodes[block].order == SMAL_NODE_CLOSED;
 }
 
 /* The mask of dirty[w] for the chunks [first, first + n) of a block. */
@@ -108,7 +104,7 @@ static bool take_blocks(struct smal_segment *segment, unsigned n, uint32_t *bloc
 {
 	struct smal_level *blocks = &segment->blocks;
 
-	if (!smal_level_take(blocks, n, smal_log2_ceil(n), block)) {
+	while (!smal_level_take(blocks, n, smal_log2_ceil(n), block)) {
 		uint32_t region, capacity;
 
 		if (!smal_level_take(&segment->regions, 1, 0, &region))
@@ -119,8 +115,7 @@ static bool take_blocks(struct smal_segment *segment, unsigned n, uint32_t *bloc
 			smal_level_give(&segment->regions, region, 1);
 			return false;
 		}
-		if (!smal_level_take(blocks, n, smal_log2_ceil(n), block))
-			return false; /* a last region that is too small stays open */
+		/* A last region that is too small stays open, and is passed. */
 	}
 	if (smal_segment_commit(segment, *block + n))
 		return true;
@@ -138,18 +133,10 @@ static void give_blocks(struct smal_segment *segment, uint32_t block, unsigned n
 	}
 }
 
-/* How many chunks a block has: the last one of a buffer may be short. */
-static unsigned block_capacity(const struct smal_segment *segment, uint32_t block)
-{
-	size_t chunks = (segment->bytes >> SMAL_CHUNK_LOG2) - (size_t)block * SMAL_FAN;
-
-	return (unsigned)smal_min(chunks, SMAL_FAN);
-}
-
 /* Opens a block that has just been taken; gives it back if that fails. */
 static bool open_block(struct smal_segment *segment, uint32_t block)
 {
-	if (smal_level_open(&segment->chunks, block, block_capacity(segment, block)))
+	if (smal_level_open(&segment->chunks, block, smal_segment_capacity(segment, block)))
 		return true;
 	give_blocks(segment, block, 1);
 	return false;
@@ -159,7 +146,7 @@ static void give_chunks(struct smal_segment *segment, uint32_t chunk, unsigned n
 {
 	/* A short last block stays open: it is never handed out whole. */
 	if (smal_level_give(&segment->chunks, chunk, n) &&
-	    block_capacity(segment, chunk / SMAL_FAN) == SMAL_FAN) {
+	    smal_segment_capacity(segment, chunk / SMAL_FAN) == SMAL_FAN) {
 		smal_level_close(&segment->chunks, chunk / SMAL_FAN);
 		give_blocks(segment, chunk / SMAL_FAN, 1);
 	}
@@ -170,7 +157,7 @@ static bool open_short_block(struct smal_segment *segment)
 {
 	uint32_t block = segment->block_count - 1, region = block / SMAL_REGION_BLOCKS;
 
-	if (block_capacity(segment, block) == SMAL_FAN)
+	if (smal_segment_capacity(segment, block) == SMAL_FAN)
 		return true;
 	return smal_level_take_at(&segment->regions, region, 1) &&
 	       smal_level_open(&segment->blocks, region, block % SMAL_REGION_BLOCKS + 1) &&
@@ -210,22 +197,27 @@ static bool take_large(struct smal_segment *segment, size_t n, uint32_t *chunk)
 static struct smal_segment *add_segment(struct smal_space *space, size_t chunks)
 {
 	uint64_t need = (uint64_t)1 << smal_log2_ceil(chunks << SMAL_CHUNK_LOG2);
-	uint64_t bytes = space->next_segment_bytes;
+	uint64_t wanted = space->next_segment_bytes;
+	uint64_t least = wanted < SMALLEST_SEGMENT ? wanted : SMALLEST_SEGMENT;
+	uint64_t bytes = wanted;
 
-	if (space->provider->reserve == NULL)
+	if (space->account.provider->reserve == NULL)
 		return NULL;
-	for (; bytes >= need && bytes >= SMALLEST_SEGMENT; bytes /= 2) {
+	if (least < need)
+		least = need;
+	if (bytes < need)
+		bytes = need;
+	while (bytes >= least) {
 		struct smal_segment *segment = smal_segment_create(space, (size_t)bytes);
 
 		if (segment != NULL) {
 			/* Addresses are scarce once a request for them has failed:
 			 * leave most of what is left to others. */
-			space->next_segment_bytes = bytes;
+			if (bytes < wanted)
+				space->next_segment_bytes = bytes;
 			return segment;
 		}
-		if (bytes == space->next_segment_bytes && bytes / 16 >= need &&
-		    bytes / 16 >= SMALLEST_SEGMENT)
-			bytes /= 8;
+		bytes /= bytes == wanted && bytes / 16 >= least ? 16 : 2;
 	}
 	return NULL;
 }
@@ -269,47 +261,43 @@ void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t alig
 	return chunk_address(segment, chunk);
 }
 
-/* Turns the block of a run, handed out whole, into one with a node whose first
- * `keep` chunks are in use. */
-static bool split_block(struct smal_segment *segment, uint32_t block, unsigned keep)
+/* Turns a block that was handed out whole into a full one with a node, so that
+ * parts of it can be given. */
+static bool split_block(struct smal_segment *segment, uint32_t block)
 {
-	return smal_level_open(&segment->chunks, block, block_capacity(segment, block)) &&
-	       smal_level_take_at(&segment->chunks, block * SMAL_FAN, keep);
+	return smal_level_open(&segment->chunks, block, SMAL_FAN) &&
+	       smal_level_take_at(&segment->chunks, block * SMAL_FAN, SMAL_FAN);
 }
 
 static bool give_in(struct smal_segment *segment, uint32_t chunk, size_t n)
 {
-	/* Only the first block can be handed out whole and be given in part. */
-	if (chunk % SMAL_FAN != 0 && block_is_whole(segment, chunk / SMAL_FAN)) {
-		unsigned keep = chunk % SMAL_FAN, rest = SMAL_FAN - keep;
+	uint32_t limit = chunk + (uint32_t)n, last = limit / SMAL_FAN;
 
-		if (!split_block(segment, chunk / SMAL_FAN, keep))
-			return false;
-		SMAL_ASSERT(n >= rest);
-		give_dirty(segment, chunk, rest);
-		chunk += rest;
-		n -= rest;
-	}
-	if (n > 0)
-		give_dirty(segment, chunk, n);
-	while (n > 0) {
-		uint32_t block = chunk / SMAL_FAN;
-		unsigned here;
+	/* The first block and the last one may be given in part. If there is no
+	 * memory to split the second of them, the first stays split, and full. */
+	if (chunk % SMAL_FAN != 0 && smal_segment_is_whole(segment, chunk / SMAL_FAN) &&
+	    !split_block(segment, chunk / SMAL_FAN))
+		return false;
+	if (limit % SMAL_FAN != 0 && smal_segment_is_whole(segment, last) && !split_block(segment, last))
+		return false;
+	give_dirty(segment, chunk, n);
+	while (chunk < limit) {
+		uint32_t block = chunk / SMAL_FAN, whole = 0;
 
-		if (chunk % SMAL_FAN == 0 && block_is_whole(segment, block)) {
-			unsigned whole = 1;
-
-			while (whole < n / SMAL_FAN && block_is_whole(segment, block + whole) &&
-			       (block + whole) % SMAL_REGION_BLOCKS != 0)
-				whole++;
+		while (chunk + (whole + 1) * SMAL_FAN <= limit &&
+		       smal_segment_is_whole(segment, block + whole) &&
+		       (whole == 0 || (block + whole) % SMAL_REGION_BLOCKS != 0))
+			whole++;
+		if (whole > 0) {
 			give_blocks(segment, block, whole);
-			here = whole * SMAL_FAN;
+			chunk += whole * SMAL_FAN;
 		} else {
-			here = (unsigned)smal_min(n, SMAL_FAN - chunk % SMAL_FAN);
+			unsigned here = (unsigned)smal_min(limit - chunk,
+			                                   SMAL_FAN - chunk % SMAL_FAN);
+
 			give_chunks(segment, chunk, here);
+			chunk += here;
 		}
-		chunk += here;
-		n -= here;
 	}
 	return true;
 }
@@ -334,10 +322,12 @@ bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes)
 
 	SMAL_ASSERT(segment != NULL);
 	if (segment->direct) {
-		if ((uintptr_t)run == segment->base && n << SMAL_CHUNK_LOG2 >= segment->used_bytes)
+		SMAL_ASSERT(n << SMAL_CHUNK_LOG2 <= segment->used_bytes);
+		segment->used_bytes -= n << SMAL_CHUNK_LOG2;
+		if (segment->used_bytes == 0)
 			smal_segment_end_direct(segment);
-		else if (space->provider->discard(run, n << SMAL_CHUNK_LOG2))
-			space->discards++;
+		else
+			smal_account_discard(&space->account, run, n << SMAL_CHUNK_LOG2);
 		return true;
 	}
 	chunk = chunk_index(segment, run);
@@ -359,7 +349,7 @@ static bool take_at(struct smal_segment *segment, uint32_t chunk, size_t n)
 		if (block >= segment->block_count)
 			break;
 		if (chunk % SMAL_FAN == 0 &&
-		    (block >= segment->committed_blocks || block_is_whole(segment, block))) {
+		    (block >= segment->committed_blocks || smal_segment_is_whole(segment, block))) {
 			if (!smal_level_take_at(&segment->blocks, block, 1))
 				break;
 			if (!smal_segment_commit(segment, block + 1)) {
@@ -374,7 +364,7 @@ static bool take_at(struct smal_segment *segment, uint32_t chunk, size_t n)
 				continue;
 			}
 		}
-		if (block_is_whole(segment, block) ||
+		if (smal_segment_is_whole(segment, block) ||
 		    !smal_level_take_at(&segment->chunks, chunk, here))
 			break;
 		chunk += here;
@@ -387,7 +377,7 @@ static bool take_at(struct smal_segment *segment, uint32_t chunk, size_t n)
 		for (uint32_t at = first; at < chunk;) {
 			unsigned here = (unsigned)smal_min(chunk - at, SMAL_FAN - at % SMAL_FAN);
 
-			if (at % SMAL_FAN == 0 && block_is_whole(s, at / SMAL_FAN))
+			if (at % SMAL_FAN == 0 && smal_segment_is_whole(s, at / SMAL_FAN))
 				give_blocks(s, at / SMAL_FAN, 1);
 			else
 				give_chunks(s, at, here);
@@ -409,9 +399,8 @@ static unsigned discard(struct smal_segment *segment, uint32_t block, unsigned f
 	uintptr_t limit = (base + ((uintptr_t)n << SMAL_CHUNK_LOG2)) & ~(page - 1);
 
 	base = smal_round_up(base, page);
-	if (base >= limit || !space->provider->discard((void *)base, limit - base))
+	if (base >= limit || !smal_account_discard(&space->account, (void *)base, limit - base))
 		return 0;
-	space->discards++;
 	first = chunk_index(segment, (void *)base) % SMAL_FAN;
 	n = (unsigned)((limit - base) >> SMAL_CHUNK_LOG2);
 	for (unsigned w = 0; w < 4; w++)
@@ -529,14 +518,37 @@ size_t smal_space_purge(struct smal_space *space, unsigned age_ms)
 	return bytes;
 }
 
+/* Where the space itself lies. */
+static size_t space_bytes(void)
+{
+	return smal_round_up(sizeof(struct smal_space), smal_os_page_bytes());
+}
+
+uint64_t smal_space_metadata(const struct smal_space *space)
+{
+	uint64_t bytes = space->directs.area.committed_bytes;
+
+	if (space->options.buffer == NULL)
+		bytes += space_bytes();
+	SMAL_LIST_EACH(link, &space->segments) {
+		const struct smal_segment *segment =
+			SMAL_CONTAINER(link, struct smal_segment, link);
+
+		if (!segment->direct)
+			bytes += smal_segment_metadata(segment);
+	}
+	return bytes;
+}
+
 void smal_space_get_counts(struct smal_space *space, struct smal_space_counts *counts)
 {
 	*counts = (struct smal_space_counts){ 0 };
 	smal_os_lock_take(&space->lock);
 	counts->reserved_bytes = space->reserved_bytes;
 	counts->mappings = space->mappings;
-	counts->discards = space->discards;
-	counts->metadata_bytes = space->directs.area.committed_bytes;
+	counts->commits = space->account.commits;
+	counts->discards = space->account.discards;
+	counts->committed_bytes = space->account.committed_bytes;
 	SMAL_LIST_EACH(link, &space->segments) {
 		const struct smal_segment *segment =
 			SMAL_CONTAINER(link, struct smal_segment, link);
@@ -544,10 +556,8 @@ void smal_space_get_counts(struct smal_space *space, struct smal_space_counts *c
 		counts->used_bytes += segment->used_bytes;
 		counts->free_bytes += segment->memory.committed_bytes - segment->used_bytes;
 		counts->dirty_bytes += (uint64_t)segment->dirty_chunks << SMAL_CHUNK_LOG2;
-		if (!segment->direct)
-			counts->metadata_bytes += smal_segment_metadata(segment);
 	}
-	counts->committed_bytes = counts->used_bytes + counts->free_bytes + counts->metadata_bytes;
+	counts->metadata_bytes = smal_space_metadata(space);
 	smal_os_lock_give(&space->lock);
 }
 
@@ -558,51 +568,64 @@ struct smal_segment *smal_space_segment(struct smal_space *space, const void *ad
 
 /* ---- Creation and end ---- */
 
+static void init(struct smal_space *space, const struct smal_space_options *options,
+                 const struct smal_provider *provider)
+{
+	*space = (struct smal_space){ .options = *options, .account.provider = provider };
+	smal_os_lock_init(&space->lock);
+	smal_link_init(&space->segments);
+	smal_link_init(&space->spare);
+	space->next_segment_bytes = options->segment_bytes != 0 ? options->segment_bytes
+	                                                        : largest_segment;
+	space->decayed_ms = smal_os_clock_ns() / 1000000;
+	space->magic = SMAL_MAGIC_SPACE;
+}
+
+static struct smal_space *create_in(const struct smal_space_options *options)
+{
+	char *buffer = options->buffer;
+	struct smal_space *space = (void *)smal_round_up((uintptr_t)buffer, 16);
+	size_t before = (size_t)((char *)space - buffer);
+
+	if (options->buffer_bytes < before + sizeof *space)
+		return NULL;
+	init(space, options, &smal_provider_buffer);
+	space->account.committed_bytes = options->buffer_bytes;
+	if (!smal_segment_create_in(space, (char *)(space + 1), buffer + options->buffer_bytes) ||
+	    !open_short_block(SMAL_CONTAINER(space->segments.next, struct smal_segment, link)))
+		return NULL;
+	return space;
+}
+
 struct smal_space *smal_space_create(const struct smal_space_options *options)
 {
 	const struct smal_provider *provider =
-		options->buffer != NULL ? &smal_provider_buffer :
 		options->provider != NULL ? options->provider : &smal_provider_os;
-	size_t bytes = smal_round_up(sizeof(struct smal_space), smal_os_page_bytes());
+	uint64_t segment_bytes = options->segment_bytes;
 	struct smal_space *space;
-	char *buffer = options->buffer;
 
-	if (buffer != NULL) {
-		char *limit = buffer + options->buffer_bytes;
-
-		space = (void *)smal_round_up((uintptr_t)buffer, 16);
-		if (options->buffer_bytes < sizeof *space + 16)
-			return NULL;
-		buffer = (char *)(space + 1);
-		*space = (struct smal_space){ .options = *options, .provider = provider };
-		smal_link_init(&space->segments);
-		smal_link_init(&space->spare);
-		if (!smal_segment_create_in(space, buffer, limit) ||
-		    !open_short_block(SMAL_CONTAINER(space->segments.next, struct smal_segment, link)))
-			return NULL;
-	} else {
-		space = provider->reserve(bytes);
-		if (space == NULL)
-			return NULL;
-		if (!provider->commit(space, bytes)) {
-			provider->release(space, bytes);
-			return NULL;
-		}
-		*space = (struct smal_space){ .options = *options, .provider = provider };
-		smal_link_init(&space->segments);
-		smal_link_init(&space->spare);
-		space->next_segment_bytes = options->segment_bytes != 0 ? options->segment_bytes
-		                                                        : largest_segment;
+	if (options->buffer != NULL)
+		return create_in(options);
+	if (segment_bytes != 0 && (segment_bytes < SMAL_BLOCK || segment_bytes > largest_segment ||
+	                           (segment_bytes & (segment_bytes - 1)) != 0))
+		return NULL;
+	space = provider->reserve(space_bytes());
+	if (space == NULL)
+		return NULL;
+	if (!provider->commit(space, space_bytes())) {
+		provider->release(space, space_bytes());
+		return NULL;
 	}
-	smal_os_lock_init(&space->lock);
-	space->decayed_ms = smal_os_clock_ns() / 1000000;
-	space->magic = SMAL_MAGIC_SPACE;
+	init(space, options, provider);
+	space->account.commits = 1;
+	space->account.committed_bytes = space->reserved_bytes = space_bytes();
+	space->mappings = 1;
 	return space;
 }
 
 void smal_space_destroy(struct smal_space *space)
 {
-	const struct smal_provider *provider = space->provider;
+	const struct smal_provider *provider = space->account.provider;
 
 	space->magic = SMAL_MAGIC_GONE;
 	if (space->options.buffer != NULL)
@@ -615,68 +638,5 @@ void smal_space_destroy(struct smal_space *space)
 	}
 	if (space->directs.area.base != NULL)
 		provider->release(space->directs.area.base, space->directs.area.bytes);
-	provider->release(space, smal_round_up(sizeof *space, smal_os_page_bytes()));
-}
-
-/* ---- The checker ---- */
-
-static const char *check_segment(struct smal_segment *segment)
-{
-	size_t used = 0, dirty = 0;
-	const char *why = smal_level_check(&segment->chunks);
-
-	why = why != NULL ? why : smal_level_check(&segment->blocks);
-	why = why != NULL ? why : smal_level_check(&segment->regions);
-	why = why != NULL ? why : smal_element_check(segment);
-	if (why != NULL)
-		return why;
-	for (uint32_t b = 0; b < segment->committed_blocks; b++) {
-		uint32_t region = b / SMAL_REGION_BLOCKS;
-		bool taken = smal_level_is_used(&segment->regions, region) &&
-		             smal_level_is_used(&segment->blocks, b);
-		bool whole = taken && block_is_whole(segment, b);
-
-		if (!taken && !block_is_whole(segment, b))
-			return "space I3: a free block has an open node";
-		used += whole ? block_capacity(segment, b) : smal_level_count(&segment->chunks, b);
-		for (unsigned c = 0; c < SMAL_FAN; c++) {
-			if (!(segment->infos[b].dirty[c / 64] >> (c % 64) & 1))
-				continue;
-			if (c < block_capacity(segment, b))
-				dirty++;
-			if (whole || (taken && c < block_capacity(segment, b) &&
-			              smal_level_is_used(&segment->chunks, b * SMAL_FAN + c)))
-				return "space I1: a chunk in use is dirty";
-		}
-	}
-	if (dirty != segment->dirty_chunks)
-		return "space I2: dirty_chunks is wrong";
-	if (used << SMAL_CHUNK_LOG2 != segment->used_bytes)
-		return "space I3: used_bytes is wrong";
-	return NULL;
-}
-
-const char *smal_space_check(struct smal_space *space)
-{
-	const char *why = NULL;
-
-	if (space->magic != SMAL_MAGIC_SPACE)
-		return "space: bad magic";
-	smal_os_lock_take(&space->lock);
-	SMAL_LIST_EACH(link, &space->segments) {
-		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
-
-		if (segment->magic != SMAL_MAGIC_SEGMENT || segment->space != space)
-			why = "segment: bad magic";
-		else if (space->options.buffer == NULL &&
-		         (smal_table_find(segment->base) != segment ||
-		          smal_table_find(segment->base + segment->bytes - 1) != segment))
-			why = "space I4: the table does not find a segment";
-		else if (!segment->direct)
-			why = check_segment(segment);
-		if (why != NULL)
-			break;
-	}
-	smal_os_lock_give(&space->lock);
-	return why;
+	provider->release(space, space_bytes());
 }

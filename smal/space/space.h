@@ -30,8 +30,9 @@ struct smal_space_options {
 	 * the table, and no further segment is ever made. */
 	void *buffer;
 	size_t buffer_bytes;
-	/* The size of a segment's memory, at most 64 GiB; 0 for as much as the
-	 * machine's addresses allow. A power of two of at least 1 MiB. */
+	/* The size of a segment's memory: a power of two from 1 MiB to 64 GiB;
+	 * 0 for as much as the machine's addresses allow. A run that is larger
+	 * gets a segment of its own size. */
 	uint64_t segment_bytes;
 	/* Age at which free memory goes back to the system. */
 	unsigned decay_ms;
@@ -40,7 +41,9 @@ struct smal_space_options {
 };
 
 struct smal_space_counts {
+	/* Addresses reserved, and how many times they were asked for. */
 	uint64_t reserved_bytes, mappings;
+	/* used + free + metadata = committed. A caller's buffer is committed. */
 	uint64_t committed_bytes, used_bytes, free_bytes, dirty_bytes, metadata_bytes;
 	/* Calls of the provider that committed and discarded memory. */
 	uint64_t commits, discards;
@@ -50,19 +53,20 @@ struct smal_space {
 	uint32_t magic;
 	struct smal_os_lock lock;
 	struct smal_space_options options;
-	const struct smal_provider *provider;
+	struct smal_account account;
 	/* All segments, the newest first; those of ended direct runs. */
 	struct smal_link segments, spare;
 	/* Metadata of direct segments: an item each. */
 	struct smal_fsa directs;
 	uint64_t next_segment_bytes;
 	uint64_t decayed_ms;
-	uint64_t reserved_bytes, mappings, discards;
+	uint64_t reserved_bytes, mappings;
 	/* For the floor above: what it keeps for all its users of the space. */
 	volatile AO_t attachment;
 };
 
-/* A space of its own, or NULL if the system or the buffer is too small. */
+/* A space of its own, or NULL if the system or the buffer is too small, or
+ * segment_bytes is none of those sizes. */
 struct smal_space *smal_space_create(const struct smal_space_options *options);
 
 /* Everything goes back, whatever is in use. No reader may be left. */
@@ -76,8 +80,9 @@ void smal_space_destroy(struct smal_space *space);
  */
 void *smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes, bool *zeroed);
 
-/* Gives a run back, or the part of one that begins and ends with a chunk. Only
- * a part of a run can fail, for lack of metadata; it then stays in use. */
+/* Gives a run back, or any part of one that begins and ends with a chunk. Only
+ * a part of a run can fail, for lack of metadata; it then stays in use. The
+ * addresses of a run above 256 MiB return when its last part does. */
 bool smal_space_give(struct smal_space *space, void *run, size_t bytes);
 
 /* Makes a run longer where it stands. *zeroed is about the new part. */
@@ -115,7 +120,7 @@ bool smal_element_give(struct smal_space *space, void *element);
 /* Bytes that a live element has; 0 if the address is not one's start. */
 size_t smal_element_bytes(struct smal_space *space, const void *element);
 
-/* ---- For element.c: called with the lock held ---- */
+/* ---- For element.c and verify.c: called with the lock held ---- */
 
 void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t align_bytes,
                              bool *zeroed);
@@ -124,5 +129,7 @@ void smal_element_init(struct smal_segment *segment);
 /* Ends the empty groups that classes keep. */
 void smal_element_trim_locked(struct smal_space *space, struct smal_segment *segment);
 const char *smal_element_check(struct smal_segment *segment);
+/* Bytes of all committed metadata. */
+uint64_t smal_space_metadata(const struct smal_space *space);
 
 #endif

@@ -28,16 +28,24 @@ struct smal_table {
 bool smal_table_insert(struct smal_segment *segment);
 void smal_table_remove(struct smal_segment *segment);
 
-/* The segment that an address lies in, or NULL. */
+/* The first invariant (of table.c) that does not hold, or NULL. */
+const char *smal_table_check(void);
+
+/* The segment that an address lies in, or NULL. About addresses whose segment
+ * ends meanwhile, or is made, the answer may be that of before or after. */
 static inline struct smal_segment *smal_table_find(uintptr_t address)
 {
 	const struct smal_table *table = smal_atomic_load_pointer(&smal_process.table);
 	struct smal_segment *segment;
+	uintptr_t bytes;
 
 	if (SMAL_UNLIKELY(table == NULL))
 		return NULL;
 	segment = smal_atomic_load_pointer(&table->slot[address >> table->unit_log2 & table->mask]);
-	return segment != NULL && address - segment->base < segment->bytes ? segment : NULL;
+	if (segment == NULL)
+		return NULL;
+	bytes = smal_atomic_load(&segment->bytes);
+	return address - smal_atomic_load_relaxed(&segment->base) < bytes ? segment : NULL;
 }
 
 #endif

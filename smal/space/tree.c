@@ -15,7 +15,8 @@
  * Invariants:
  *   I1  a node with a map has 1 <= units in use < capacity, or is open and
  *       empty (count 0); full and closed nodes have no map
- *   I2  count is the number of bits that are set, less those beyond capacity
+ *   I2  count is the number of bits that are set, less those beyond capacity,
+ *       which all are; a full node's is its capacity
  *   I3  order and free_index follow from the map
  *   I4  a node with a map stands in the ring of its order and in no other
  * The segment's owner holds the space's lock.
@@ -70,25 +71,25 @@ static bool node_has_map(const struct smal_node *node)
 static void ring_insert(struct smal_level *level, uint32_t index)
 {
 	struct smal_node *node = &level->nodes[index];
-	uint16_t *head = &level->heads[node->order];
+	uint32_t *head = &level->heads[node->order];
 
 	if (*head == SMAL_NODE_NONE) {
 		node->next = node->prev = (uint16_t)index;
 	} else {
 		struct smal_node *first = &level->nodes[*head];
 
-		node->next = *head;
+		node->next = (uint16_t)*head;
 		node->prev = first->prev;
 		level->nodes[first->prev].next = (uint16_t)index;
 		first->prev = (uint16_t)index;
 	}
-	*head = (uint16_t)index;
+	*head = index;
 }
 
 static void ring_remove(struct smal_level *level, uint32_t index)
 {
 	struct smal_node *node = &level->nodes[index];
-	uint16_t *head = &level->heads[node->order];
+	uint32_t *head = &level->heads[node->order];
 
 	level->nodes[node->prev].next = node->next;
 	level->nodes[node->next].prev = node->prev;
@@ -141,7 +142,7 @@ static bool map_is_free(const struct smal_map *map, unsigned first, unsigned n)
 	return true;
 }
 
-void smal_level_init(struct smal_level *level, struct smal_node *nodes, uint16_t *map_index,
+void smal_level_init(struct smal_level *level, struct smal_node *nodes, uint32_t *map_index,
                      struct smal_fsa *maps)
 {
 	*level = (struct smal_level){ .nodes = nodes, .map_index = map_index, .maps = maps };
@@ -285,29 +286,39 @@ unsigned smal_level_count(const struct smal_level *level, uint32_t index)
 	return node_has_map(node) ? node->count : 0;
 }
 
-const char *smal_level_check(const struct smal_level *level)
+/* What node i's map says, against the node. */
+static const char *check_map(const struct smal_level *level, uint32_t i)
 {
-	uint32_t listed = 0, mapped = 0;
+	const struct smal_node *node = &level->nodes[i];
+	const struct smal_map *map = node_map(level, i);
+	struct smal_map fold[SMAL_ORDERS];
+	unsigned bits = 0, lowest = 0;
+	int order;
 
-	for (uint32_t i = 0; i < level->node_count; i++) {
-		const struct smal_node *node = &level->nodes[i];
-		struct smal_map fold[SMAL_ORDERS];
-		unsigned bits = 0;
-		int order;
+	for (unsigned w = 0; w < 4; w++)
+		bits += (unsigned)__builtin_popcountll(map->word[w]);
+	if (bits == SMAL_FAN)
+		return "tree I1: a node with a map is full";
+	for (unsigned unit = node->capacity_1 + 1u; unit < SMAL_FAN; unit++)
+		if (!(map->word[unit / 64] >> (unit % 64) & 1))
+			return "tree I2: a unit beyond a node's capacity is free";
+	if (bits - (SMAL_FAN - 1u - node->capacity_1) != node->count)
+		return "tree I2: a node's count is not the number of its used units";
+	order = fold_map(map, fold);
+	if (order != node->order)
+		return "tree I3: a node's order does not follow from its map";
+	while (map->word[lowest / 64] >> (lowest % 64) & 1)
+		lowest++;
+	if (lowest != node->free_index)
+		return "tree I3: a node's free_index is not its lowest free unit";
+	return NULL;
+}
 
-		if (!node_has_map(node))
-			continue;
-		mapped++;
-		for (unsigned w = 0; w < 4; w++)
-			bits += (unsigned)__builtin_popcountll(node_map(level, i)->word[w]);
-		if (bits - (SMAL_FAN - 1u - node->capacity_1) != node->count)
-			return "tree I2: a node's count is not the number of its used units";
-		order = fold_map(node_map(level, i), fold);
-		if (order != node->order)
-			return "tree I3: a node's order does not follow from its map";
-		if (!(fold[0].word[node->free_index / 64] >> (node->free_index % 64) & 1))
-			return "tree I3: a node's free_index is in use";
-	}
+/* The rings hold the nodes that have a map, each the ones of its order. */
+static const char *check_rings(const struct smal_level *level, uint32_t mapped)
+{
+	uint32_t listed = 0;
+
 	for (unsigned k = 0; k < SMAL_ORDERS; k++) {
 		uint32_t i = level->heads[k];
 
@@ -316,16 +327,43 @@ const char *smal_level_check(const struct smal_level *level)
 		do {
 			const struct smal_node *node = &level->nodes[i];
 
-			if (node->order != k)
+			if (i >= level->node_count || node->order != k)
 				return "tree I4: a node stands in the ring of another order";
 			if (++listed > mapped)
 				return "tree I4: a ring does not close";
-			if (level->nodes[node->next].prev != i)
+			if (node->next >= level->node_count || level->nodes[node->next].prev != i)
 				return "tree I4: a ring's links disagree";
 			i = node->next;
 		} while (i != level->heads[k]);
 	}
-	if (listed != mapped)
-		return "tree I4: a partly used node stands in no ring";
-	return NULL;
+	return listed == mapped ? NULL : "tree I4: a partly used node stands in no ring";
+}
+
+const char *smal_level_check(const struct smal_level *level, struct smal_fsa_held *held)
+{
+	uint32_t mapped = 0;
+
+	for (uint32_t i = 0; i < level->node_count; i++) {
+		const struct smal_node *node = &level->nodes[i];
+		const char *why;
+
+		if (node->order == SMAL_NODE_FULL) {
+			held->reserved++;
+			if (node->count != (uint8_t)(node->capacity_1 + 1u))
+				return "tree I2: a full node's count is not its capacity";
+		} else if (node_has_map(node)) {
+			if (level->map_index[i] >= level->maps->top)
+				return "tree I1: a node's map is no item of the fsa";
+			why = check_map(level, i);
+			if (why != NULL)
+				return why;
+			mapped++;
+			held->used++;
+			held->reserved++;
+			held->index_sum += level->map_index[i];
+		} else if (node->order != SMAL_NODE_CLOSED) {
+			return "tree I3: a node's order is none";
+		}
+	}
+	return check_rings(level, mapped);
 }

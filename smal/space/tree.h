@@ -15,8 +15,10 @@
 enum {
 	SMAL_FAN = 256,
 	SMAL_ORDERS = 9,
-	/* No node; rings end by closing, so only heads hold it. */
-	SMAL_NODE_NONE = 0xffff
+	SMAL_NODES = 65536,
+	/* No node: one beyond the last. Rings end by closing, so only heads
+	 * hold it, and a node's links have 16 bits. */
+	SMAL_NODE_NONE = SMAL_NODES
 };
 
 /* smal_node.order beyond 0..8. */
@@ -42,16 +44,16 @@ struct smal_map {
 struct smal_level {
 	struct smal_node *nodes;
 	/* Each node's map in the fsa, while it has one. */
-	uint16_t *map_index;
+	uint32_t *map_index;
 	struct smal_fsa *maps;
 	/* The first node of each ring, or SMAL_NODE_NONE. */
-	uint16_t heads[SMAL_ORDERS];
+	uint32_t heads[SMAL_ORDERS];
 	/* Nodes that exist: those whose memory is committed. */
 	uint32_t node_count;
 };
 
 /* All nodes are closed; the first smal_level_grow() makes them known. */
-void smal_level_init(struct smal_level *level, struct smal_node *nodes, uint16_t *map_index,
+void smal_level_init(struct smal_level *level, struct smal_node *nodes, uint32_t *map_index,
                      struct smal_fsa *maps);
 
 /* Nodes up to node_count exist from now on; those that are new are closed. */
@@ -81,7 +83,8 @@ bool smal_level_is_used(const struct smal_level *level, uint32_t index);
 /* Units of a node that are in use. */
 unsigned smal_level_count(const struct smal_level *level, uint32_t node);
 
-/* The first invariant (of tree.c) that a level breaks, or NULL. */
-const char *smal_level_check(const struct smal_level *level);
+/* The first invariant (of tree.c) that a level breaks, or NULL. Adds what it
+ * holds of its fsa to *held. */
+const char *smal_level_check(const struct smal_level *level, struct smal_fsa_held *held);
 
 #endif

@@ -18,7 +18,8 @@
  *       template (not for claimed buffers)
  *   I4  a buffer is on the list of its state: with room, full, or claimed
  *   I5  every id of a buffer has its owner word and the way back to the first
- *   I6  buffers and heap_bytes count what is on the lists
+ *   I6  buffers and heap_bytes count what is on the lists, and a buffer has the
+ *       bytes that its stride says
  */
 #include <smal/stride/stride.h>
 
@@ -37,6 +38,27 @@ void smal_stride_sides(struct smal_space_options *options)
 	options->side_bytes[SMAL_SIDE_BUFFER] = sizeof(struct smal_buffer);
 	for (unsigned i = 0; i < SMAL_SIDE_MASKS; i++)
 		options->side_bytes[SMAL_SIDE_MASK + i] = SMAL_MASK_BYTES;
+}
+
+static uint32_t owner_word(const struct smal_stride *stride)
+{
+	return (uint32_t)stride->owner << 16 | stride->class;
+}
+
+static void set_owner(const struct smal_segment *segment, size_t first, size_t limit,
+                      uint32_t owner)
+{
+	for (size_t id = first; id < limit; id++)
+		smal_atomic_store_u32(smal_segment_owner(segment, id), owner);
+}
+
+/* The owner word of the id that an address has; 0 for one that is not in use. */
+static uint32_t owner_at(const struct smal_segment *segment, size_t id)
+{
+	if (!segment->direct &&
+	    id / SMAL_BLOCK_IDS >= smal_atomic_load(&segment->committed_blocks))
+		return 0;
+	return smal_atomic_load_u32(smal_segment_owner(segment, id));
 }
 
 static uint32_t *back_word(const struct smal_segment *segment, size_t id)
@@ -182,8 +204,7 @@ struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 	for (size_t i = 0; i < ids; i++)
 		*back_word(segment, id + i) = (uint32_t)i;
 	summarize(buffer, 0, stride->words);
-	for (size_t i = 0; i < ids; i++)
-		*smal_segment_owner(segment, id + i) = (uint32_t)stride->owner << 16 | stride->class;
+	set_owner(segment, id, id + ids, owner_word(stride));
 	smal_os_lock_take(&stride->lock);
 	stride->buffers++;
 	stride->heap_bytes += bytes;
@@ -204,18 +225,20 @@ bool smal_buffer_resize(struct smal_buffer *buffer, size_t bytes, bool *zeroed)
 	if (bytes > buffer->bytes &&
 	    !smal_space_extend(stride->space, base, buffer->bytes, bytes, zeroed))
 		return false;
+	/* Once the space has them, ids may be another buffer's at once. */
+	set_owner(segment, buffer->id + has, buffer->id + had, 0);
 	if (bytes < buffer->bytes &&
-	    !smal_space_give(stride->space, base + bytes, buffer->bytes - bytes))
+	    !smal_space_give(stride->space, base + bytes, buffer->bytes - bytes)) {
+		set_owner(segment, buffer->id + has, buffer->id + had, owner_word(stride));
 		return false;
-	for (size_t i = had; i < has; i++) {
-		*back_word(segment, buffer->id + i) = (uint32_t)i;
-		*smal_segment_owner(segment, buffer->id + i) =
-			(uint32_t)stride->owner << 16 | stride->class;
 	}
-	for (size_t i = has; i < had; i++)
-		*smal_segment_owner(segment, buffer->id + i) = 0;
+	for (size_t i = had; i < has; i++)
+		*back_word(segment, buffer->id + i) = (uint32_t)i;
+	set_owner(segment, buffer->id + had, buffer->id + has, owner_word(stride));
+	smal_os_lock_take(&stride->lock);
 	stride->heap_bytes += bytes - buffer->bytes;
 	buffer->bytes = bytes;
+	smal_os_lock_give(&stride->lock);
 	return true;
 }
 
@@ -230,8 +253,7 @@ static void drop(struct smal_buffer *buffer)
 
 	stride->buffers--;
 	stride->heap_bytes -= bytes;
-	for (size_t i = 0; i < ids; i++)
-		*smal_segment_owner(segment, buffer->id + i) = 0;
+	set_owner(segment, buffer->id, buffer->id + ids, 0);
 	for (unsigned i = 0; i < SMAL_SIDE_MASKS; i++)
 		memset(smal_buffer_mask(buffer, i), 0, stride->words * sizeof(smal_word));
 	buffer->stride = NULL;
@@ -307,9 +329,7 @@ bool smal_stride_give(struct smal_stride *stride, void *address)
 		return false;
 	smal_os_lock_take(&stride->lock);
 	id = smal_segment_id(segment, slot);
-	if (!segment->direct && id / SMAL_BLOCK_IDS >= segment->committed_blocks)
-		goto out;
-	if (*smal_segment_owner(segment, id) != ((uint32_t)stride->owner << 16 | stride->class))
+	if (owner_at(segment, id) != owner_word(stride))
 		goto out;
 	buffer = descriptor(segment, id - *back_word(segment, id));
 	if (smal_buffer_find_slot(buffer, slot) != slot)
@@ -318,7 +338,7 @@ bool smal_stride_give(struct smal_stride *stride, void *address)
 	smal_buffer_free_slots(buffer, slot, slot + smal_buffer_slot_bytes(buffer));
 	list_by_use(buffer);
 	if (buffer->used_slots == 0 && buffer->state == SMAL_BUFFER_ROOM &&
-	    buffer->link.next != buffer->link.prev) {
+	    (stride->stride_bytes == 0 || buffer->link.next != buffer->link.prev)) {
 		smal_link_remove(&buffer->link);
 		drop(buffer);
 	}
@@ -457,9 +477,7 @@ struct smal_buffer *smal_buffer_find(uintptr_t address)
 	if (segment == NULL || segment->space->options.side_bytes[SMAL_SIDE_OWNER] == 0)
 		return NULL;
 	id = smal_segment_id(segment, address);
-	if (!segment->direct && id / SMAL_BLOCK_IDS >= segment->committed_blocks)
-		return NULL;
-	if (*smal_segment_owner(segment, id) == 0)
+	if (owner_at(segment, id) == 0)
 		return NULL;
 	buffer = descriptor(segment, id - *back_word(segment, id));
 	return address - smal_buffer_base(buffer) < buffer->bytes ? buffer : NULL;
@@ -467,37 +485,50 @@ struct smal_buffer *smal_buffer_find(uintptr_t address)
 
 /* ---- The checker ---- */
 
-static const char *check_buffer(const struct smal_buffer *buffer, struct smal_stride *stride,
-                                unsigned state)
+static const char *check_masks(const struct smal_buffer *buffer, const struct smal_stride *stride)
 {
 	const smal_word *live = smal_buffer_live(buffer);
-	size_t ids = id_count(buffer->segment, buffer->bytes);
+	size_t each = summary_words(stride);
+	smal_word summary = 0;
 	uint32_t used = 0;
 
-	if (buffer->stride != stride || buffer->state != state)
-		return "stride I4: a buffer is on the list of another state";
 	for (size_t w = 0; w < stride->words; w++) {
 		if ((live[w] & ~stride->full[w]) != 0)
 			return "stride I1: a live bit is not at the start of a slot";
 		used += smal_word_count(live[w]);
+		summary |= (smal_word)(live[w] != stride->full[w]) << w / each;
 	}
-	if (state != SMAL_BUFFER_CLAIMED) {
-		size_t each = summary_words(stride);
-
-		if (used != buffer->used_slots)
-			return "stride I2: used_slots is not the number of live bits";
-		for (size_t w = 0; w < stride->words; w += each)
-			if ((buffer->summary >> w / each & 1) != summary_of(buffer, w, each))
-				return "stride I3: a summary bit does not follow from its words";
-		if ((used == stride->slots) != (state == SMAL_BUFFER_FULL))
-			return "stride I4: a full buffer is listed as one with room, or not";
-	}
-	for (size_t i = 0; i < ids; i++)
-		if (*smal_segment_owner(buffer->segment, buffer->id + i) !=
-		            ((uint32_t)stride->owner << 16 | stride->class) ||
-		    *back_word(buffer->segment, buffer->id + i) != i)
-			return "stride I5: an id does not lead to its buffer";
+	if (buffer->state == SMAL_BUFFER_CLAIMED)
+		return NULL;
+	if (used != buffer->used_slots)
+		return "stride I2: used_slots is not the number of live bits";
+	if (summary != buffer->summary)
+		return "stride I3: the summary does not follow from the mask";
+	if ((used == stride->slots) != (buffer->state == SMAL_BUFFER_FULL))
+		return "stride I4: a full buffer is listed as one with room, or not";
 	return NULL;
+}
+
+static const char *check_buffer(const struct smal_buffer *buffer, const struct smal_stride *stride,
+                                unsigned state)
+{
+	const struct smal_segment *segment = buffer->segment;
+	size_t ids;
+
+	if (buffer->stride != stride || buffer->state != state ||
+	    buffer->link.next->prev != &buffer->link)
+		return "stride I4: a buffer is on the list of another state";
+	if (stride->stride_bytes != 0 && buffer->bytes != stride->buffer_bytes)
+		return "stride I6: a buffer has another number of bytes";
+	if (segment->magic != SMAL_MAGIC_SEGMENT || segment->space != stride->space ||
+	    descriptor(segment, buffer->id) != buffer)
+		return "stride I5: a buffer is not where it lies";
+	ids = id_count(segment, buffer->bytes);
+	for (size_t i = 0; i < ids; i++)
+		if (owner_at(segment, buffer->id + i) != owner_word(stride) ||
+		    *back_word(segment, buffer->id + i) != i)
+			return "stride I5: an id does not lead to its buffer";
+	return check_masks(buffer, stride);
 }
 
 const char *smal_stride_check(struct smal_stride *stride)
@@ -514,9 +545,10 @@ const char *smal_stride_check(struct smal_stride *stride)
 			const struct smal_buffer *buffer =
 				SMAL_CONTAINER(link, struct smal_buffer, link);
 
-			buffers++;
 			bytes += buffer->bytes;
-			why = check_buffer(buffer, stride, SMAL_BUFFER_ROOM + i);
+			why = ++buffers <= stride->buffers
+			              ? check_buffer(buffer, stride, SMAL_BUFFER_ROOM + i)
+			              : "stride I6: there are more buffers than are counted";
 			if (why != NULL)
 				break;
 		}

@@ -13,7 +13,8 @@
  *
  * Finding a free slot reads at most one word on each of three levels, whatever
  * the pattern: the list of buffers with room, the buffer's summary (a bit for
- * every 1/W of its words, set while they have a free slot), the mask's words.
+ * every 1/W of its words, set while they have a free slot), the mask's words
+ * (of which a bit of the summary stands for one, or in 1 MiB for a few).
  *
  * Rules. The lists of a stride, and buffers on its lists, are protected by its
  * lock, which is a leaf besides the space's. A claimed buffer belongs to who
@@ -113,7 +114,8 @@ void *smal_stride_take(struct smal_stride *stride);
 struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes);
 
 /* Gives a slot back; false if the address is not that of a slot in use. An
- * empty buffer goes back to the space, unless it is the last with room. */
+ * empty buffer goes back to the space, unless it is the last with room; large
+ * ones always do. */
 bool smal_stride_give(struct smal_stride *stride, void *slot);
 
 /* ---- Buffer by buffer ---- */
@@ -192,8 +194,8 @@ static inline size_t smal_buffer_slot_bytes(const struct smal_buffer *buffer)
 /* The live slot that an address points to or into, or 0. */
 uintptr_t smal_buffer_find_slot(const struct smal_buffer *buffer, uintptr_t address);
 
-/* The owner word of an id: an AO_t is too wide, a plain u32 does: it is written
- * before a buffer is used and cleared after. */
+/* The owner word of an id: written last when a buffer is made, and cleared
+ * first when it ends, for readers without a lock. */
 static inline uint32_t *smal_segment_owner(const struct smal_segment *segment, size_t id)
 {
 	return (uint32_t *)(void *)segment->side[SMAL_SIDE_OWNER].base + id;

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# bench/local.mk: the benchmarks. Nothing of them is built by make all.
+#
+# make bench          libsmal alone: bench/bench-smal, bench/fork-share
+# make bench-compare  libsmal beside its peers: bench/compare-gc, with options in
+#                     BENCH_COMPARE_FLAGS
+#
+# A workload is a file in gc_workloads. A peer is a header bench/gc/shim_PEER.h
+# and a program bench/gc-PEER, compiled from all workloads.
+
+gc_workloads = \
+	bench/measure.h \
+	bench/measure.c \
+	bench/graph.h \
+	bench/gc/shim.h \
+	bench/gc/workload.h \
+	bench/gc/main.c \
+	bench/gc/w1_gcbench.c \
+	bench/gc/w2_trees.c \
+	bench/gc/w3_list.c \
+	bench/gc/w4_graph.c \
+	bench/gc/w5_dead.c \
+	bench/gc/w6_mixed.c
+
+gc_peers = bench/gc-smal bench/gc-malloc
+if LIBGC
+gc_peers += bench/gc-libgc bench/gc-libgc-inline
+endif
+
+EXTRA_PROGRAMS = bench/bench-smal bench/gc-smal bench/gc-malloc \
+	bench/gc-libgc bench/gc-libgc-inline
+
+bench_gc_smal_SOURCES = $(gc_workloads) bench/gc/shim_smal.h
+bench_gc_smal_CPPFLAGS = $(AM_CPPFLAGS) -DSHIM='"shim_smal.h"'
+bench_gc_smal_LDADD = libsmal.la
+bench_gc_smal_LDFLAGS = -no-install
+
+bench_gc_malloc_SOURCES = $(gc_workloads) bench/gc/shim_malloc.h
+bench_gc_malloc_CPPFLAGS = $(AM_CPPFLAGS) -DSHIM='"shim_malloc.h"'
+bench_gc_malloc_LDADD =
+
+bench_gc_libgc_SOURCES = $(gc_workloads) bench/gc/shim_bdw.h
+bench_gc_libgc_CPPFLAGS = $(AM_CPPFLAGS) $(BDW_GC_CFLAGS) -DSHIM='"shim_bdw.h"'
+bench_gc_libgc_LDADD = $(BDW_GC_LIBS)
+
+bench_gc_libgc_inline_SOURCES = $(gc_workloads) bench/gc/shim_bdw.h bench/gc/shim_bdw_inline.h
+bench_gc_libgc_inline_CPPFLAGS = $(AM_CPPFLAGS) $(BDW_GC_CFLAGS) -DSHIM='"shim_bdw_inline.h"'
+bench_gc_libgc_inline_LDADD = $(BDW_GC_LIBS)
+
+bench_bench_smal_SOURCES = \
+	bench/measure.h \
+	bench/measure.c \
+	bench/graph.h \
+	bench/calibrate.h \
+	bench/calibrate.c \
+	bench/smal/row.h \
+	bench/smal/row.c \
+	bench/smal/alloc.c \
+	bench/smal/collect.c \
+	bench/bench-smal.c
+bench_bench_smal_LDADD = libsmal.la
+bench_bench_smal_LDFLAGS = -no-install
+
+# A benchmark and a test: it counts pages, not time.
+check_PROGRAMS += bench/fork-share
+TESTS += bench/fork-share
+bench_fork_share_SOURCES = bench/fork-share.c bench/measure.h bench/measure.c
+bench_fork_share_LDADD = libsmal.la
+bench_fork_share_LDFLAGS = -no-install
+
+EXTRA_DIST += bench/compare-gc bench/compare.awk
+CLEANFILES += $(EXTRA_PROGRAMS)
+
+bench: bench/bench-smal$(EXEEXT) bench/fork-share$(EXEEXT)
+	bench/bench-smal$(EXEEXT)
+	bench/fork-share$(EXEEXT)
+
+bench-compare: $(gc_peers:=$(EXEEXT))
+	$(SHELL) $(srcdir)/bench/compare-gc --bin=bench $(BENCH_COMPARE_FLAGS)
+
+.PHONY: bench bench-compare

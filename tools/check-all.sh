@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check-all.sh SOURCES BUILDS [VARIANT...]: the suite in every variant of the
+# build, each in a folder of its own below BUILDS:
+#
+#   long      as it is shipped, with the long tests (SMAL_TEST_LONG=1)
+#   asan      AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan      ThreadSanitizer
+#   clang     another compiler
+#   m32       32 bits
+#
+# A variant that the machine has no tools for is left out, and said so. What a
+# variant prints goes to BUILDS/VARIANT.log. Environment: CONFIGURE_FLAGS, JOBS.
+set -u
+
+sources=${1:?}
+builds=${2:?}
+shift 2
+[ $# -gt 0 ] || set -- asan tsan clang m32 long
+: "${CONFIGURE_FLAGS:=}" "${JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}"
+if [ -f "$sources/config.status" ]; then
+	echo "check-all: the sources themselves are configured; make distclean there first" >&2
+	exit 1
+fi
+mkdir -p "$builds" || exit 1
+failed=0
+
+# usable COMPILER FLAGS...: true if a program can be made and run with it.
+usable() {
+	echo 'int main(void) { return 0; }' >"$builds/probe.c"
+	"$@" -o "$builds/probe" "$builds/probe.c" >/dev/null 2>&1 && "$builds/probe"
+	usable=$?
+	rm -f "$builds/probe" "$builds/probe.c"
+	return "$usable"
+}
+
+# variant NAME CONFIGURE-ARGUMENTS...
+variant() {
+	name=$1
+	shift
+	printf '%-8s ' "$name"
+	start=$(date +%s)
+	mkdir -p "$builds/$name"
+	# shellcheck disable=SC2086 # CONFIGURE_FLAGS are words
+	(
+		cd "$builds/$name" &&
+			{ [ -f Makefile ] || "$sources/configure" $CONFIGURE_FLAGS "$@"; } &&
+			make -j"$JOBS" check
+	) >"$builds/$name.log" 2>&1 </dev/null
+	status=$?
+	summary=$(make -s -C "$builds/$name" check-summary 2>/dev/null)
+	printf '%s  (%d s)\n' "${summary:-no tests ran}" $(($(date +%s) - start))
+	if [ "$status" != 0 ]; then
+		failed=1
+		grep -E '^(FAIL|ERROR|XPASS)|error:|\*\*\*' "$builds/$name.log" | head -20 | sed 's/^/	/'
+		echo "	see $builds/$name.log"
+	fi
+}
+
+left_out() {
+	printf '%-8s left out: %s\n' "$1" "$2"
+}
+
+for name; do
+	case $name in
+	long)
+		SMAL_TEST_LONG=1
+		export SMAL_TEST_LONG
+		variant long
+		unset SMAL_TEST_LONG
+		;;
+	asan)
+		if usable "${CC:-cc}" -fsanitize=address,undefined; then
+			variant asan --enable-asan --enable-ubsan
+		else
+			left_out asan 'the compiler has no AddressSanitizer'
+		fi
+		;;
+	tsan)
+		if usable "${CC:-cc}" -fsanitize=thread; then
+			variant tsan --enable-tsan
+		else
+			left_out tsan 'ThreadSanitizer does not work here'
+		fi
+		;;
+	clang)
+		if usable clang; then
+			variant clang CC=clang
+		else
+			left_out clang 'it is not installed'
+		fi
+		;;
+	m32)
+		if usable "${CC:-cc}" -m32; then
+			variant m32 CFLAGS='-m32 -O2 -g' --with-check=standin
+		else
+			left_out m32 'the compiler has no 32-bit libraries (Debian: gcc-multilib)'
+		fi
+		;;
+	*)
+		echo "check-all: unknown variant $name" >&2
+		failed=1
+		;;
+	esac
+done
+exit "$failed"

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# lint-exports.sh [TOP [LIBRARY]]: the library exports its public names, and
+# nothing else.
+#
+#   R1  smal/libsmal.sym is sorted, a name to a line, each beginning with smal_;
+#   R2  it holds exactly the names that the public headers declare SMAL_API;
+#   R3  it holds exactly the names that the shared library defines, all of the
+#       version SMAL_0.1 where the linker takes version scripts.
+#
+# Environment: NM, top_builddir. LIBRARY is by default the one of the build;
+# where none was built shared, R3 is left out.
+set -u
+
+tools=$(cd "$(dirname "$0")" && pwd) || exit 99
+top=$(cd "${1:-$(dirname "$0")/..}" && pwd) || exit 99
+library=${2:-${top_builddir:-$top}/.libs/libsmal.so}
+: "${NM:=nm}"
+LC_ALL=C
+export LC_ALL
+scratch=$(mktemp -d) || exit 99
+trap 'rm -rf "$scratch"' EXIT
+cd "$top" || exit 99
+failed=0
+list=smal/libsmal.sym
+
+# compare NAMES TEXT-FOR-MISSING TEXT-FOR-EXTRA: the list against a sorted file.
+compare() {
+	comm -23 "$scratch/list" "$1" | sed "s,.*,$list: & $2," >"$scratch/report"
+	comm -13 "$scratch/list" "$1" | sed "s,.*,$list: & $3," >>"$scratch/report"
+	if [ -s "$scratch/report" ]; then
+		cat "$scratch/report"
+		failed=1
+	fi
+}
+
+if ! sort -uc "$list" 2>/dev/null; then
+	echo "$list: is not sorted, or says a name twice"
+	failed=1
+fi
+if grep -nvE '^smal_[a-z0-9_]+$' "$list"; then
+	echo "$list: the lines above are no public names"
+	failed=1
+fi
+sort -u "$list" >"$scratch/list"
+
+"$tools/header-names.sh" include/smal.h include/smal/*.h >"$scratch/declared"
+compare "$scratch/declared" 'is declared SMAL_API nowhere' 'is missing: a header declares it SMAL_API'
+
+if [ -f "$library" ]; then
+	$NM -D --defined-only "$library" | awk '$2 != "A" { print $NF }' >"$scratch/defined"
+	if grep -q '^SMAL_' "${top_builddir:-$top}/smal/libsmal.map" 2>/dev/null &&
+		grep -v '@@SMAL_0\.1$' "$scratch/defined"; then
+		echo "$library: the names above are not of version SMAL_0.1"
+		failed=1
+	fi
+	sed 's/@.*//' "$scratch/defined" | sort -u >"$scratch/names"
+	compare "$scratch/names" 'is not exported by the library' 'is missing: the library exports it'
+else
+	echo "lint-exports: no shared library: its names are left out"
+fi
+
+[ "$failed" = 0 ] && echo "lint-exports: $(wc -l <"$list" | tr -d ' ') names"
+exit "$failed"

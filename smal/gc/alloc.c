@@ -35,15 +35,15 @@ static void open_window(struct smal_attached *thread, struct smal_hole *hole,
 	uint32_t end = (uint32_t)((limit - start + SMAL_GRANULE - 1) >> SMAL_GRANULE_LOG2);
 	uintptr_t dirty = start + ((uintptr_t)buffer->dirty_granules << SMAL_GRANULE_LOG2);
 
-	smal_buffer_claim_slots(buffer, base, limit);
+	kind->claimed_slots += smal_buffer_claim_slots(buffer, base, limit);
 	if (thread->gc->tool_watches)
 		smal_os_tool_allow((void *)base, limit - base);
 	if (base < dirty)
 		memset((void *)base, 0, smal_min(limit, dirty) - base);
 	if (end > buffer->dirty_granules)
 		buffer->dirty_granules = end;
-	kind->claimed_slots += (limit - base) / kind->stride.stride_bytes;
 	hole->window_limit = limit;
+	hole->window_buffer = buffer;
 	*parcel_of(thread, kind) = (struct smal_parcel){ base, limit };
 }
 
@@ -51,12 +51,11 @@ static void open_window(struct smal_attached *thread, struct smal_hole *hole,
 static void next_window(struct smal_attached *thread, struct smal_hole *hole)
 {
 	struct smal_gc *gc = thread->gc;
-	size_t stride = hole->kind->stride.stride_bytes;
-	size_t bytes = SMAL_WINDOW_BYTES / stride * stride;
+	size_t bytes = hole->kind->window_bytes;
 	uintptr_t base = hole->next;
 
-	if (bytes == 0 || gc->tool_watches || gc->torture != 0)
-		bytes = stride;
+	if (SMAL_UNLIKELY(gc->tool_watches || gc->torture != 0))
+		bytes = hole->kind->stride.stride_bytes;
 	hole->next += smal_min(bytes, hole->limit - base);
 	gc->allocated_bytes += hole->next - base;
 	open_window(thread, hole, hole->buffer, base, hole->next);

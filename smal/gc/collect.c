@@ -15,9 +15,8 @@
 #include <smal/base/fail.h>
 
 enum {
-	/* The queue's share of the heap: a word for each so many bytes. */
-	HEAP_BYTES_PER_WORD = 64,
-	LEAST_QUEUE_WORDS = 8192
+	/* The larger queue's share of the heap. */
+	HEAP_BYTES_PER_QUEUE_BYTE = 8
 };
 
 struct pause {
@@ -43,23 +42,24 @@ static void mark_all(uintptr_t low, void *argument)
 	smal_os_tool_loud();
 }
 
-/* Marks with a queue in proportion to the heap, or the emergency queue. */
+/* Marks; behind the collector's own queue stands one in proportion to the heap,
+ * if it can be had. */
 static const char *mark(struct smal_gc *gc)
 {
-	size_t words = smal_max(gc->heap_bytes / HEAP_BYTES_PER_WORD, LEAST_QUEUE_WORDS);
+	size_t bytes = smal_round_up(gc->heap_bytes / HEAP_BYTES_PER_QUEUE_BYTE, SMAL_CHUNK);
 	struct pause pause = { .gc = gc, .check = smal_options()->check_mark };
-	uintptr_t *queue;
-	bool zeroed;
+	uintptr_t *queue = NULL;
+	bool zeroed = false;
 
 	smal_roots_prepare(gc);
-	queue = smal_space_take(gc->space, words * sizeof(uintptr_t), SMAL_CHUNK, &zeroed);
-	if (queue != NULL)
-		smal_marker_init(&pause.marker, gc, queue, words);
-	else
-		smal_marker_init(&pause.marker, gc, gc->queue, gc->queue_words);
+	if (bytes > gc->queue_words * sizeof *queue)
+		queue = smal_space_take(gc->space, bytes, SMAL_CHUNK, &zeroed);
+	smal_marker_init(&pause.marker, gc, queue, bytes / sizeof *queue);
 	smal_os_with_stack(mark_all, &pause);
-	if (queue != NULL)
-		smal_space_give(gc->space, queue, words * sizeof(uintptr_t));
+	if (queue != NULL && pause.marker.bottom != queue && zeroed)
+		smal_space_give_unused(gc->space, queue, bytes);
+	else if (queue != NULL)
+		smal_space_give(gc->space, queue, bytes);
 	return pause.why;
 }
 

@@ -94,6 +94,8 @@ struct smal_kind {
 	struct smal_stride stride;
 	struct smal_owned_type *type;
 	uint16_t index;
+	/* Bytes of a window: whole slots, or one. */
+	uint32_t window_bytes;
 	/* Slots handed to windows (less those taken back), and found dead or
 	 * freed; for large objects also in bytes. */
 	uint64_t claimed_slots, freed_slots, pending_slots;
@@ -120,8 +122,9 @@ struct smal_hole {
 	struct smal_link link;
 	struct smal_kind *kind;
 	struct smal_buffer *buffer;
-	/* The true end of the parcel's window. */
+	/* The true end of the parcel's window, and the buffer it lies in. */
 	uintptr_t window_limit;
+	struct smal_buffer *window_buffer;
 	/* The rest of the hole behind the window. */
 	uintptr_t next, limit;
 	/* Slots freed last; their live bits are clear. */
@@ -184,7 +187,7 @@ struct smal_gc {
 	unsigned kinds_top;
 	struct smal_link types, ended_types, roots;
 	struct smal_attached *thread;
-	/* The emergency mark queue. */
+	/* The mark queue that is always there. */
 	uintptr_t *queue;
 	size_t queue_words;
 	/* Ranges of static data, gathered before marking. */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-	EMERGENCY_WORDS = 512,
+	QUEUE_WORDS = 8192,
 	TABLE_BYTES = SMAL_KINDS * (sizeof(struct smal_kind *) + sizeof(struct smal_scan)),
 	OWNER_BITS = sizeof(AO_t) * 8
 };
@@ -95,7 +95,7 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	if (gc == NULL)
 		return SMAL_ERROR_NO_MEMORY;
 	memset(gc, 0, sizeof *gc);
-	run = smal_space_take(space, TABLE_BYTES + EMERGENCY_WORDS * sizeof(uintptr_t), SMAL_CHUNK,
+	run = smal_space_take(space, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t), SMAL_CHUNK,
 	                      &zeroed);
 	if (run == NULL)
 		goto fail;
@@ -105,8 +105,8 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 		goto fail_run;
 	}
 	gc->queue = (void *)run;
-	gc->queue_words = EMERGENCY_WORDS;
-	gc->kinds = (void *)(gc->queue + EMERGENCY_WORDS);
+	gc->queue_words = QUEUE_WORDS;
+	gc->kinds = (void *)(gc->queue + QUEUE_WORDS);
 	gc->scans = (void *)(gc->kinds + SMAL_KINDS);
 	gc->kinds[0] = NULL;
 	gc->kinds_top = 1;
@@ -123,7 +123,7 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	return SMAL_OK;
 
 fail_run:
-	smal_space_give(space, run, TABLE_BYTES + EMERGENCY_WORDS * sizeof(uintptr_t));
+	smal_space_give(space, run, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
 	smal_element_give(space, gc);
 	return error;
 fail:
@@ -159,7 +159,7 @@ enum smal_error smal_gc_destroy(struct smal_gc *gc)
 	smal_types_fini(gc);
 	smal_roots_fini(gc);
 	give_owner(gc->owner);
-	smal_space_give(gc->space, gc->queue, TABLE_BYTES + EMERGENCY_WORDS * sizeof(uintptr_t));
+	smal_space_give(gc->space, gc->queue, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
 	gc->magic = SMAL_MAGIC_GONE;
 	smal_element_give(gc->space, gc);
 	return SMAL_OK;

@@ -49,7 +49,7 @@ static void point_at(struct smal_marker *marker, const struct smal_segment *segm
 	               segment->link.next != &segment->space->segments;
 }
 
-void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *queue,
+void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *spare,
                       size_t words)
 {
 	struct smal_segment *largest = NULL;
@@ -58,8 +58,13 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 		                                  .owner = (uint32_t)gc->owner << 16,
 		                                  .keep = ~gc->options.tag_mask,
 		                                  .others = true },
-		                        .gc = gc, .live_index = gc->live, .top = queue,
-		                        .bottom = queue, .limit = queue + words };
+		                        .gc = gc, .live_index = gc->live, .top = gc->queue,
+		                        .bottom = gc->queue,
+		                        .limit = gc->queue + gc->queue_words };
+	if (spare != NULL && words > gc->queue_words) {
+		marker->spare = spare;
+		marker->spare_limit = spare + words;
+	}
 	/* Other collectors' threads may add segments. */
 	smal_os_lock_take(&gc->space->lock);
 	SMAL_LIST_EACH(link, &gc->space->segments) {
@@ -179,11 +184,24 @@ static SMAL_ALWAYS_INLINE uintptr_t find_and_mark(struct smal_marker *marker,
 	return scan->how != SMAL_HOW_LEAF ? address : 0;
 }
 
-/* Flags the buffer of an object that there is no room for. */
+/* Makes room for an object by moving to the larger queue, or, if that is full
+ * too, flags the object's buffer. */
 static SMAL_NOINLINE void overflow(struct smal_marker *marker, uintptr_t object)
 {
-	struct smal_buffer *buffer = smal_buffer_find(object);
+	struct smal_buffer *buffer;
 
+	if (marker->spare != NULL) {
+		size_t words = (size_t)(marker->top - marker->bottom);
+
+		memcpy(marker->spare, marker->bottom, words * sizeof *marker->top);
+		marker->bottom = marker->spare;
+		marker->top = marker->bottom + words;
+		marker->limit = marker->spare_limit;
+		marker->spare = NULL;
+		*marker->top++ = object;
+		return;
+	}
+	buffer = smal_buffer_find(object);
 	buffer->marks |= OVERFLOWED;
 	marker->overflowed = true;
 }
@@ -251,27 +269,28 @@ static SMAL_NOINLINE void scan_words(struct smal_marker *marker, const struct sm
 {
 	const struct smal_view view = marker->view;
 	const uintptr_t *words = (const uintptr_t *)object;
-	size_t limit = object_words(scan, object), end = limit;
+	size_t limit = object_words(scan, object), end, prefix;
 
 	if (scan->how == SMAL_HOW_LAYOUT && scan->repeat_words == 0)
-		limit = end = smal_min(limit, scan->words);
+		limit = smal_min(limit, scan->words);
+	end = limit;
 	if (end - from > SMAL_PIECE_WORDS && marker->limit - marker->top >= 2) {
 		end = from + SMAL_PIECE_WORDS;
 		*marker->top++ = end;
 		*marker->top++ = object | PIECE;
 	}
-	if (scan->how == SMAL_HOW_CONSERVATIVE) {
+	/* Where the layout has to be asked word by word, and where all are alike. */
+	prefix = end;
+	if (scan->how == SMAL_HOW_CONSERVATIVE)
+		prefix = from;
+	else if (scan->repeat_words == 1)
+		prefix = smal_max(from, smal_min(end, scan->words));
+	for (; from < prefix; from++)
+		if (smal_layout_has(scan, from))
+			mark_word(marker, &view, words[from]);
+	if (from < end && (scan->how == SMAL_HOW_CONSERVATIVE || smal_layout_has(scan, from)))
 		for (; from < end; from++)
 			mark_word(marker, &view, words[from]);
-	} else if (from >= scan->words && scan->repeat_words == 1) {
-		if (smal_layout_has(scan, from))
-			for (; from < end; from++)
-				mark_word(marker, &view, words[from]);
-	} else {
-		for (; from < end; from++)
-			if (smal_layout_has(scan, from))
-				mark_word(marker, &view, words[from]);
-	}
 }
 
 /* Scans an object as *how says; returns one that is to be scanned next, and

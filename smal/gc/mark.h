@@ -45,8 +45,10 @@ struct smal_marker {
 	unsigned live_index;
 	/* An object was marked that the queue had no room for. */
 	bool overflowed;
-	/* The queue grows up from bottom. */
+	/* The queue grows up from bottom; the larger one it moves to when it is full,
+	 * or NULL. */
 	uintptr_t *top, *bottom, *limit;
+	uintptr_t *spare, *spare_limit;
 	struct smal_gc *gc;
 	/* The second opinion: candidates go there instead. */
 	void (*visit)(struct smal_marker *marker, uintptr_t address, enum smal_source source);
@@ -55,8 +57,9 @@ struct smal_marker {
 	uintptr_t ring[SMAL_RING];
 };
 
-/* Makes a marker with a queue of `words` words. */
-void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *queue,
+/* Makes a marker with the collector's own queue, and a larger one of `words`
+ * words behind it (NULL: there is none). */
+void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *spare,
                       size_t words);
 
 /* Marks what the words of a range of roots refer to, interior pointers and one

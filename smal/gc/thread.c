@@ -174,11 +174,7 @@ void smal_hole_close(struct smal_attached *thread, struct smal_hole *hole)
 	uintptr_t base, limit;
 
 	if (window_ahead(thread, hole, &base, &limit)) {
-		/* The window may lie in a slot that was freed lately, elsewhere. */
-		struct smal_buffer *buffer = smal_buffer_find(base);
-
-		smal_buffer_free_slots(buffer, base, limit);
-		kind->claimed_slots -= (limit - base) / kind->stride.stride_bytes;
+		kind->claimed_slots -= smal_buffer_free_slots(hole->window_buffer, base, limit);
 	}
 	*hole_parcel(thread, hole) = (struct smal_parcel){ 0 };
 	if (hole->buffer != NULL)

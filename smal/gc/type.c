@@ -152,7 +152,11 @@ struct smal_kind *smal_kind_get(struct smal_owned_type *type, unsigned class)
 		return NULL;
 	}
 	kind->stride.live = gc->live;
+	kind->stride.masks = type->desc.free != NULL ? 3 : 2;
 	kind->type = type;
+	if (stride_bytes != 0)
+		kind->window_bytes = (uint32_t)smal_max(SMAL_WINDOW_BYTES / stride_bytes * stride_bytes,
+		                                        stride_bytes);
 	kind->index = (uint16_t)index;
 	scan_init(&gc->scans[index], kind);
 	gc->kinds[index] = kind;

@@ -19,12 +19,12 @@ static const char *check_buffer(const struct smal_gc *gc, const struct smal_kind
 {
 	const smal_word *live = smal_buffer_mask(buffer, gc->live);
 	const smal_word *mark = smal_buffer_mask(buffer, gc->live ^ 1);
-	const smal_word *pending = smal_buffer_mask(buffer, 2);
+	const smal_word *pending = kind->stride.masks > 2 ? smal_buffer_mask(buffer, 2) : NULL;
 
 	for (size_t w = 0; w < kind->stride.words; w++) {
 		if (mark[w] != 0)
 			return "gc G2: a mark bit is set between collections";
-		if ((pending[w] & ~live[w]) != 0)
+		if (pending != NULL && (pending[w] & ~live[w]) != 0)
 			return "gc G3: a pending bit is set where no live bit is";
 		*live_slots += smal_word_count(live[w]);
 	}
@@ -117,7 +117,7 @@ static const char *check_kind(const struct smal_gc *gc, const struct smal_kind *
 
 			if (why != NULL)
 				return why;
-			for (size_t w = 0; w < kind->stride.words; w++)
+			for (size_t w = 0; w < kind->stride.words && kind->stride.masks > 2; w++)
 				pending += smal_word_count(smal_buffer_mask(buffer, 2)[w]);
 		}
 	}
@@ -234,7 +234,7 @@ static uintptr_t second_object(const struct second *second, uintptr_t address, b
 	    (smal_buffer_kind(buffer)->type->desc.flags & SMAL_TYPE_INTERIOR) == 0)
 		return 0;
 	if (!smal_bit_get(smal_buffer_mask(buffer, second->gc->live), bit) ||
-	    smal_bit_get(smal_buffer_mask(buffer, 2), bit))
+	    (buffer->stride->masks > 2 && smal_bit_get(smal_buffer_mask(buffer, 2), bit)))
 		return 0;
 	return slot;
 }

@@ -91,7 +91,7 @@ static bool group_is_open(const struct group *group)
 /* Groups that there can be in the segment's known blocks. */
 static uint32_t group_count(const struct smal_segment *segment)
 {
-	return (uint32_t)segment->committed_blocks * (SMAL_BLOCK_CHUNKS / segment->group_chunks);
+	return segment->element_blocks * (SMAL_BLOCK_CHUNKS / segment->group_chunks);
 }
 
 static struct smal_chunk_node *chunk_node(const struct group *group, unsigned chunk)
@@ -235,6 +235,11 @@ static void chunk_open(const struct group *group, unsigned chunk)
 	chunk_list(group, chunk);
 }
 
+static uint32_t block_of(const struct smal_segment *segment, const void *address)
+{
+	return (uint32_t)(((uintptr_t)address - segment->base) >> SMAL_BLOCK_LOG2);
+}
+
 /* A new group of a class, in its ring, with its first chunk opened; or false. */
 static bool group_create(struct smal_space *space, unsigned class)
 {
@@ -258,11 +263,12 @@ static bool group_create(struct smal_space *space, unsigned class)
 	group.index = (uint32_t)(((uintptr_t)run - segment->base) / bytes);
 	group.node = &segment->groups[group.index];
 	group.class = class;
+	if (!smal_segment_commit_elements(segment, block_of(segment, run) + 1) ||
+	    (map_bytes(class) != 0 && !smal_fsa_reserve(&segment->element_maps))) {
+		smal_space_give_locked(space, run, bytes);
+		return false;
+	}
 	if (map_bytes(class) != 0) {
-		if (!smal_fsa_reserve(&segment->element_maps)) {
-			smal_space_give_locked(space, run, bytes);
-			return false;
-		}
 		segment->group_maps[group.index] = smal_fsa_take(&segment->element_maps);
 	}
 	*group.node = (struct smal_node){ .order = (uint8_t)(class + 1) };
@@ -346,7 +352,7 @@ static bool element_find(struct smal_space *space, const void *address, struct g
 		return false;
 	offset = (uintptr_t)address - segment->base;
 	at = (uint32_t)(offset >> SMAL_CHUNK_LOG2);
-	if (at / SMAL_BLOCK_CHUNKS >= segment->committed_blocks)
+	if (at / SMAL_BLOCK_CHUNKS >= segment->element_blocks)
 		return false;
 	*group = group_at(segment, at / segment->group_chunks);
 	*chunk = at % segment->group_chunks;

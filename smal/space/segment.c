@@ -6,7 +6,8 @@
  * them, so that it is written once for reservations and for caller's buffers.
  *
  * Invariants:
- *   I1  every piece, and the memory, is committed for committed_blocks blocks
+ *   I1  every piece, and the memory, is committed for committed_blocks blocks;
+ *       the pieces for elements are for element_blocks
  *   I2  nodes beyond committed_blocks are unknown to the level `chunks`
  *   I3  the nodes' capacities are those of the memory
  * The space's lock protects segments.
@@ -16,13 +17,31 @@
 
 #include <string.h>
 
-/* Bytes of each piece for a block: nodes, map indices, infos, chunk nodes. */
-static const uint32_t piece_bytes[4] = {
-	sizeof(struct smal_node),
-	sizeof(uint32_t),
-	sizeof(struct smal_block_info),
-	sizeof(struct smal_chunk_node) * SMAL_BLOCK_CHUNKS,
-};
+/* Bytes of a piece for each block. */
+static size_t piece_bytes(const struct smal_segment *segment, unsigned i)
+{
+	size_t groups = SMAL_BLOCK_CHUNKS / segment->group_chunks;
+	const size_t bytes[SMAL_PIECES] = {
+		sizeof(struct smal_node),
+		sizeof(uint32_t),
+		sizeof(struct smal_block_info),
+		sizeof(struct smal_chunk_node) * SMAL_BLOCK_CHUNKS,
+		sizeof(struct smal_node) * groups,
+		sizeof(uint32_t) * groups,
+	};
+
+	return bytes[i];
+}
+
+/* Bytes of a side for each block; 0 for what `lazy` leaves out. */
+static size_t side_bytes(const struct smal_segment *segment, unsigned i, bool lazy)
+{
+	const struct smal_space_options *options = &segment->space->options;
+
+	if (!lazy && (options->lazy_sides >> i & 1) != 0)
+		return 0;
+	return (size_t)SMAL_BLOCK_IDS * options->side_bytes[i];
+}
 
 enum { FIRST_HUGE = 8 << 20, HUGE_STEP = 2 << 20 };
 
@@ -46,21 +65,19 @@ static uintptr_t place(struct smal_segment *segment, struct smal_space *space, u
 	size_t group_map_bytes = (size_t)segment->group_chunks * sizeof(struct smal_map);
 	struct smal_area area;
 
-	for (unsigned i = 0; i < 4; i++)
-		segment->piece[i] = carve(&at, blocks * piece_bytes[i], unit);
+	for (unsigned i = 0; i < SMAL_PIECES; i++)
+		segment->piece[i] = carve(&at, blocks * piece_bytes(segment, i), unit);
 	for (unsigned i = 0; i < SMAL_SIDES; i++)
 		segment->side[i] = carve(&at, blocks * SMAL_BLOCK_IDS * space->options.side_bytes[i],
 		                         unit);
-	segment->groups = (void *)at;
-	carve(&at, groups * sizeof(struct smal_node), unit);
-	segment->group_maps = (void *)at;
-	carve(&at, groups * sizeof(uint32_t), unit);
 	area = carve(&at, map_bytes, unit);
 	smal_fsa_init(&segment->maps, &space->account, area, sizeof(struct smal_map));
 	area = carve(&at, groups * group_map_bytes, unit);
 	smal_fsa_init(&segment->element_maps, &space->account, area, group_map_bytes);
-	segment->chunk_nodes = (void *)segment->piece[3].base;
 	segment->infos = (void *)segment->piece[2].base;
+	segment->chunk_nodes = (void *)segment->piece[3].base;
+	segment->groups = (void *)segment->piece[4].base;
+	segment->group_maps = (void *)segment->piece[5].base;
 	return at;
 }
 
@@ -79,19 +96,11 @@ static bool start(struct smal_segment *segment)
 	smal_level_init(&segment->blocks, segment->region_nodes, segment->region_maps,
 	                &segment->maps);
 	smal_level_init(&segment->regions, &segment->top_node, &segment->top_map, &segment->maps);
+	segment->blocks.first_fit = segment->regions.first_fit = true;
 	smal_level_grow(&segment->blocks, regions);
 	smal_level_grow(&segment->regions, 1);
 	smal_element_init(segment);
 	return smal_level_open(&segment->regions, 0, regions);
-}
-
-/* Makes group arrays and elements ready: they are small and committed whole. */
-static bool commit_groups(struct smal_segment *segment)
-{
-	size_t bytes = (size_t)(segment->maps.area.base - (char *)segment->groups);
-
-	segment->fixed_bytes += bytes;
-	return smal_account_commit(&segment->space->account, segment->groups, bytes);
 }
 
 /* Huge pages for memory behind the first few MiB: a small program should not
@@ -114,13 +123,13 @@ bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks)
 
 	if (blocks <= segment->committed_blocks)
 		return true;
-	for (unsigned i = 0; i < 4; i++)
-		if (!smal_area_commit(&segment->piece[i], account, (size_t)blocks * piece_bytes[i]))
+	for (unsigned i = 0; i < SMAL_ELEMENT_PIECES; i++)
+		if (!smal_area_commit(&segment->piece[i], account,
+		                      blocks * piece_bytes(segment, i)))
 			return false;
 	for (unsigned i = 0; i < SMAL_SIDES; i++)
 		if (!smal_area_commit(&segment->side[i], account,
-		                      (size_t)blocks * SMAL_BLOCK_IDS *
-		                              segment->space->options.side_bytes[i]))
+		                      blocks * side_bytes(segment, i, false)))
 			return false;
 	if (!smal_area_commit(&segment->memory, account,
 	                      smal_min((size_t)blocks << SMAL_BLOCK_LOG2, segment->bytes)))
@@ -129,6 +138,23 @@ bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks)
 	smal_atomic_store(&segment->committed_blocks, blocks);
 	advise_huge(segment);
 	return true;
+}
+
+bool smal_segment_commit_elements(struct smal_segment *segment, uint32_t blocks)
+{
+	for (unsigned i = SMAL_ELEMENT_PIECES; i < SMAL_PIECES; i++)
+		if (!smal_area_commit(&segment->piece[i], &segment->space->account,
+		                      blocks * piece_bytes(segment, i)))
+			return false;
+	segment->element_blocks = (uint32_t)smal_max(segment->element_blocks, blocks);
+	return true;
+}
+
+bool smal_segment_commit_side(struct smal_segment *segment, unsigned side, uint32_t blocks)
+{
+	return segment->direct ||
+	       smal_area_commit(&segment->side[side], &segment->space->account,
+	                        blocks * side_bytes(segment, side, true));
 }
 
 static void init(struct smal_segment *segment, struct smal_space *space, size_t bytes)
@@ -160,7 +186,7 @@ static struct smal_segment *create_at(struct smal_space *space, char *reservatio
 	segment->unit_log2 = (uint8_t)smal_log2_ceil(align);
 	segment->memory = (struct smal_area){ base, bytes, 0 };
 	place(segment, space, (uintptr_t)reservation + header, page);
-	if (!commit_groups(segment) || !start(segment) || !smal_segment_commit(segment, 1) ||
+	if (!start(segment) || !smal_segment_commit(segment, 1) ||
 	    !smal_table_insert(segment))
 		return NULL;
 	return segment;
@@ -229,7 +255,7 @@ static bool place_in(struct smal_segment *segment, struct smal_space *space, uin
 	} while (end > base);
 	segment->base = base;
 	segment->memory = (struct smal_area){ (char *)base, bytes, bytes };
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < SMAL_PIECES; i++)
 		area_is_there(&segment->piece[i]);
 	for (unsigned i = 0; i < SMAL_SIDES; i++)
 		area_is_there(&segment->side[i]);
@@ -250,7 +276,8 @@ bool smal_segment_create_in(struct smal_space *space, char *at, char *limit)
 		return false;
 	memset(segment + 1, 0, segment->base - (uintptr_t)(segment + 1));
 	smal_link_push(&space->segments, &segment->link);
-	if (!start(segment) || !smal_segment_commit(segment, segment->block_count))
+	if (!start(segment) || !smal_segment_commit(segment, segment->block_count) ||
+	    !smal_segment_commit_elements(segment, segment->block_count))
 		return false;
 	segment->fixed_bytes = space->options.buffer_bytes - segment->bytes;
 	/* The buffer's contents are the caller's: nothing is known to be zero. */
@@ -391,7 +418,7 @@ size_t smal_segment_metadata(const struct smal_segment *segment)
 
 	if (segment->space->options.buffer != NULL)
 		return bytes;
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < SMAL_PIECES; i++)
 		bytes += segment->piece[i].committed_bytes;
 	for (unsigned i = 0; i < SMAL_SIDES; i++)
 		bytes += segment->side[i].committed_bytes;
@@ -420,12 +447,13 @@ const char *smal_segment_check(const struct smal_segment *segment)
 	if (blocks > segment->block_count ||
 	    !area_has(&segment->memory, smal_min(blocks << SMAL_BLOCK_LOG2, segment->bytes)))
 		return "segment I1: memory of known blocks is not committed";
-	for (unsigned i = 0; i < 4; i++)
-		if (!area_has(&segment->piece[i], blocks * piece_bytes[i]))
+	for (unsigned i = 0; i < SMAL_PIECES; i++)
+		if (!area_has(&segment->piece[i],
+		              piece_bytes(segment, i) *
+		                      (i < SMAL_ELEMENT_PIECES ? blocks : segment->element_blocks)))
 			return "segment I1: a piece of known blocks is not committed";
 	for (unsigned i = 0; i < SMAL_SIDES; i++)
-		if (!area_has(&segment->side[i], blocks * SMAL_BLOCK_IDS *
-		                                         segment->space->options.side_bytes[i]))
+		if (!area_has(&segment->side[i], blocks * side_bytes(segment, i, false)))
 			return "segment I1: a side of known blocks is not committed";
 	if (segment->chunks.node_count != blocks)
 		return "segment I2: nodes are known that are not committed, or are not known";

@@ -30,6 +30,10 @@ enum {
 	SMAL_REGION_BLOCKS = SMAL_REGION / SMAL_BLOCK,
 	SMAL_SEGMENT_REGIONS = 256,
 	SMAL_SIDES = 8,
+	/* Pieces of metadata by block; those from SMAL_ELEMENT_PIECES on are for
+	 * elements. */
+	SMAL_PIECES = 6,
+	SMAL_ELEMENT_PIECES = 3,
 	/* Size classes of elements (element.c). */
 	SMAL_ELEMENT_CLASSES = 30
 };
@@ -79,14 +83,16 @@ struct smal_segment {
 	struct smal_fsa maps;
 	struct smal_block_info *infos;
 	struct smal_chunk_node *chunk_nodes;
-	/* Pieces that grow with the blocks, and their bytes for each block. */
-	struct smal_area piece[4];
+	/* Pieces that grow with the blocks: nodes, map indices and infos with all
+	 * of them; chunk nodes, groups and their maps with those that hold elements;
+	 * sides with all, or where they are asked for. */
+	struct smal_area piece[SMAL_PIECES];
 	struct smal_area side[SMAL_SIDES];
 	/* Blocks that all pieces and the memory are committed for; it is read
 	 * without a lock too. */
 	volatile AO_t committed_blocks;
-	/* Metadata that is committed whole: this structure and the groups; in a
-	 * caller's buffer, everything in front of the memory. */
+	/* Metadata that is committed whole: this structure; in a caller's buffer,
+	 * everything in front of the memory. */
 	size_t fixed_bytes;
 	/* Memory that huge pages have been asked for, or left out. */
 	size_t huge_bytes;
@@ -101,6 +107,8 @@ struct smal_segment {
 	struct smal_fsa element_maps;
 	uint32_t group_heads[SMAL_ELEMENT_CLASSES];
 	uint32_t group_chunks;
+	/* Blocks that the pieces for elements are committed for. */
+	uint32_t element_blocks;
 
 	struct smal_node region_nodes[SMAL_SEGMENT_REGIONS], top_node;
 	uint32_t region_maps[SMAL_SEGMENT_REGIONS], top_map;
@@ -120,6 +128,10 @@ void smal_segment_end_direct(struct smal_segment *segment);
 /* Commits memory and pieces for the first blocks. False: what is committed
  * stays, and is known only if all of it is. */
 bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks);
+
+/* The same for the pieces that elements need, and for one side that is lazy. */
+bool smal_segment_commit_elements(struct smal_segment *segment, uint32_t blocks);
+bool smal_segment_commit_side(struct smal_segment *segment, unsigned side, uint32_t blocks);
 
 /* Bytes of committed metadata of a tree segment. */
 size_t smal_segment_metadata(const struct smal_segment *segment);

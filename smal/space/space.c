@@ -81,7 +81,7 @@ static bool take_dirty(struct smal_segment *segment, uint32_t chunk, size_t n)
 
 static void give_dirty(struct smal_segment *segment, uint32_t chunk, size_t n)
 {
-	uint32_t now_ms = (uint32_t)(smal_os_clock_ns() / 1000000);
+	uint32_t now_ms = (uint32_t)segment->space->now_ms;
 
 	segment->dirty_chunks += (uint32_t)n;
 	while (n > 0) {
@@ -269,7 +269,7 @@ static bool split_block(struct smal_segment *segment, uint32_t block)
 	       smal_level_take_at(&segment->chunks, block * SMAL_FAN, SMAL_FAN);
 }
 
-static bool give_in(struct smal_segment *segment, uint32_t chunk, size_t n)
+static bool give_in(struct smal_segment *segment, uint32_t chunk, size_t n, bool dirty)
 {
 	uint32_t limit = chunk + (uint32_t)n, last = limit / SMAL_FAN;
 
@@ -280,7 +280,8 @@ static bool give_in(struct smal_segment *segment, uint32_t chunk, size_t n)
 		return false;
 	if (limit % SMAL_FAN != 0 && smal_segment_is_whole(segment, last) && !split_block(segment, last))
 		return false;
-	give_dirty(segment, chunk, n);
+	if (dirty)
+		give_dirty(segment, chunk, n);
 	while (chunk < limit) {
 		uint32_t block = chunk / SMAL_FAN, whole = 0;
 
@@ -314,7 +315,7 @@ static struct smal_segment *find(struct smal_space *space, const void *address)
 	return segment != NULL && segment->space == space ? segment : NULL;
 }
 
-bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes)
+static bool give_locked(struct smal_space *space, void *run, size_t bytes, bool dirty)
 {
 	struct smal_segment *segment = find(space, run);
 	size_t n = chunks_of(bytes);
@@ -331,10 +332,15 @@ bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes)
 		return true;
 	}
 	chunk = chunk_index(segment, run);
-	if (!give_in(segment, chunk, n))
+	if (!give_in(segment, chunk, n, dirty))
 		return false;
 	segment->used_bytes -= n << SMAL_CHUNK_LOG2;
 	return true;
+}
+
+bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes)
+{
+	return give_locked(space, run, bytes, true);
 }
 
 /* Takes the n chunks from `chunk` on if they are free, or nothing. */
@@ -448,12 +454,10 @@ static size_t purge_locked(struct smal_space *space, uint64_t now_ms, unsigned a
 /* Looks at most eight times per decay time whether something is old enough. */
 static void decay_locked(struct smal_space *space)
 {
-	uint64_t now_ms = smal_os_clock_ns() / 1000000;
-
-	if (now_ms - space->decayed_ms < space->options.decay_ms / 8)
+	if (space->now_ms - space->decayed_ms < space->options.decay_ms / 8)
 		return;
-	space->decayed_ms = now_ms;
-	purge_locked(space, now_ms, space->options.decay_ms);
+	space->decayed_ms = space->now_ms;
+	purge_locked(space, space->now_ms, space->options.decay_ms);
 }
 
 /* ---- The interface ---- */
@@ -473,10 +477,31 @@ bool smal_space_give(struct smal_space *space, void *run, size_t bytes)
 	bool given;
 
 	smal_os_lock_take(&space->lock);
-	given = smal_space_give_locked(space, run, bytes);
+	space->now_ms = smal_os_clock_ns() / 1000000;
+	given = give_locked(space, run, bytes, true);
 	decay_locked(space);
 	smal_os_lock_give(&space->lock);
 	return given;
+}
+
+void smal_space_give_unused(struct smal_space *space, void *run, size_t bytes)
+{
+	smal_os_lock_take(&space->lock);
+	give_locked(space, run, bytes, false);
+	smal_os_lock_give(&space->lock);
+}
+
+bool smal_space_commit_side(struct smal_space *space, unsigned side, const void *run,
+                            size_t bytes)
+{
+	struct smal_segment *segment = find(space, run);
+	uintptr_t limit = (uintptr_t)run + bytes - segment->base + SMAL_BLOCK - 1;
+	bool done;
+
+	smal_os_lock_take(&space->lock);
+	done = smal_segment_commit_side(segment, side, (uint32_t)(limit >> SMAL_BLOCK_LOG2));
+	smal_os_lock_give(&space->lock);
+	return done;
 }
 
 bool smal_space_extend(struct smal_space *space, void *run, size_t old_bytes, size_t new_bytes,
@@ -513,7 +538,8 @@ size_t smal_space_purge(struct smal_space *space, unsigned age_ms)
 		if (age_ms == 0 && !segment->direct)
 			smal_element_trim_locked(space, segment);
 	}
-	bytes = purge_locked(space, smal_os_clock_ns() / 1000000, age_ms);
+	space->now_ms = smal_os_clock_ns() / 1000000;
+	bytes = purge_locked(space, space->now_ms, age_ms);
 	smal_os_lock_give(&space->lock);
 	return bytes;
 }
@@ -577,7 +603,7 @@ static void init(struct smal_space *space, const struct smal_space_options *opti
 	smal_link_init(&space->spare);
 	space->next_segment_bytes = options->segment_bytes != 0 ? options->segment_bytes
 	                                                        : largest_segment;
-	space->decayed_ms = smal_os_clock_ns() / 1000000;
+	space->decayed_ms = space->now_ms = smal_os_clock_ns() / 1000000;
 	space->magic = SMAL_MAGIC_SPACE;
 }
 

@@ -38,6 +38,9 @@ struct smal_space_options {
 	unsigned decay_ms;
 	/* Bytes of side metadata for each buffer id, or 0. */
 	uint32_t side_bytes[SMAL_SIDES];
+	/* Sides that are committed only where smal_space_commit_side asks: a bit
+	 * each. */
+	uint32_t lazy_sides;
 };
 
 struct smal_space_counts {
@@ -59,7 +62,8 @@ struct smal_space {
 	/* Metadata of direct segments: an item each. */
 	struct smal_fsa directs;
 	uint64_t next_segment_bytes;
-	uint64_t decayed_ms;
+	/* The clock when something was given last, and when age was last looked at. */
+	uint64_t now_ms, decayed_ms;
 	uint64_t reserved_bytes, mappings;
 	/* For the floor above: what it keeps for all its users of the space. */
 	volatile AO_t attachment;
@@ -91,6 +95,14 @@ bool smal_space_extend(struct smal_space *space, void *run, size_t old_bytes, si
 
 /* Gives free memory of at least this age back to the system; returns bytes. */
 size_t smal_space_purge(struct smal_space *space, unsigned age_ms);
+
+/* Gives a run back that was zeroed when it was taken and that nobody touched:
+ * it is as clean as it was. */
+void smal_space_give_unused(struct smal_space *space, void *run, size_t bytes);
+
+/* Commits a lazy side for a run. False: no memory. */
+bool smal_space_commit_side(struct smal_space *space, unsigned side, const void *run,
+                            size_t bytes);
 
 void smal_space_get_counts(struct smal_space *space, struct smal_space_counts *counts);
 

@@ -194,12 +194,16 @@ static void node_use(struct smal_level *level, uint32_t index, unsigned unit, un
 	node_settle(level, index);
 }
 
-/* The start of the smallest hole of at least 2^order units, the lowest of
+/* The start of the smallest hole (or, first fit, of any) of at least 2^order
+ * units, the lowest of
  * those; the node has one. */
-static unsigned map_find(const struct smal_map *map, unsigned order)
+static unsigned map_find(const struct smal_map *map, unsigned order, bool first_fit)
 {
 	struct smal_map fold[SMAL_ORDERS];
 	int largest = fold_map(map, fold);
+
+	if (first_fit)
+		largest = (int)order;
 
 	for (int k = (int)order; k <= largest; k++) {
 		for (unsigned w = 0; w < 4; w++) {
@@ -229,8 +233,9 @@ bool smal_level_take(struct smal_level *level, unsigned n, unsigned order, uint3
 		if (head == SMAL_NODE_NONE)
 			continue;
 		/* A node of order 0 has single holes only. */
-		unit = k == 0 ? level->nodes[head].free_index
-		              : map_find(node_map(level, head), order);
+		unit = k == 0 || (order == 0 && level->first_fit)
+		               ? level->nodes[head].free_index
+		               : map_find(node_map(level, head), order, level->first_fit);
 		node_use(level, head, unit, n);
 		*index = head * SMAL_FAN + unit;
 		return true;

@@ -48,6 +48,9 @@ struct smal_level {
 	struct smal_fsa *maps;
 	/* The first node of each ring, or SMAL_NODE_NONE. */
 	uint32_t heads[SMAL_ORDERS];
+	/* Take the lowest hole that is large enough rather than the smallest: what
+	 * was in use is used again before what is fresh. */
+	bool first_fit;
 	/* Nodes that exist: those whose memory is committed. */
 	uint32_t node_count;
 };
@@ -67,8 +70,8 @@ bool smal_level_open(struct smal_level *level, uint32_t node, unsigned capacity)
 void smal_level_close(struct smal_level *level, uint32_t node);
 
 /* Takes n (1 to 256) units that begin at a multiple of 2^order (2^order >= n)
- * from an open node: the smallest hole that holds them, and of those in the
- * node the lowest. *index is node * 256 + unit. False: no node has room. */
+ * from an open node: the smallest hole that holds them (unless the level is
+ * first fit), and of those in the node the lowest. *index is node * 256 + unit. False: no node has room. */
 bool smal_level_take(struct smal_level *level, unsigned n, unsigned order, uint32_t *index);
 
 /* Gives units back; true if their node is now empty (close it, or leave it). */

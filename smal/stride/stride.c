@@ -25,6 +25,9 @@
 
 #include <string.h>
 
+/* What a buffer of more than 64 KiB holds at least: an eighth is wasted at most. */
+enum { LEAST_SLOTS = 8 };
+
 struct template {
 	struct template *next;
 	size_t stride_bytes;
@@ -38,6 +41,7 @@ void smal_stride_sides(struct smal_space_options *options)
 	options->side_bytes[SMAL_SIDE_BUFFER] = sizeof(struct smal_buffer);
 	for (unsigned i = 0; i < SMAL_SIDE_MASKS; i++)
 		options->side_bytes[SMAL_SIDE_MASK + i] = SMAL_MASK_BYTES;
+	options->lazy_sides |= 1u << (SMAL_SIDE_MASK + 2);
 }
 
 static uint32_t owner_word(const struct smal_stride *stride)
@@ -104,14 +108,22 @@ static const smal_word *template_for(struct smal_space *space, size_t stride_byt
 	} while (true);
 }
 
+/* Mask words for each bit of the summary. */
+static size_t summary_words(const struct smal_stride *stride)
+{
+	return (stride->words + SMAL_WORD_BITS - 1) >> SMAL_WORD_LOG2;
+}
+
 bool smal_stride_init(struct smal_stride *stride, struct smal_space *space, uint16_t owner,
                       uint16_t class, size_t stride_bytes)
 {
 	*stride = (struct smal_stride){ .owner = owner, .class = class, .space = space,
-		                        .stride_bytes = stride_bytes, .slots = 1, .words = 1 };
+		                        .stride_bytes = stride_bytes, .slots = 1, .words = 1,
+		                        .masks = 2 };
 	if (stride_bytes != 0) {
-		stride->buffer_bytes = stride_bytes <= SMAL_SMALL_LARGEST ? SMAL_ID_BYTES
-		                                                          : SMAL_BLOCK;
+		stride->buffer_bytes = (size_t)1 << smal_log2_ceil(stride_bytes * LEAST_SLOTS);
+		if (stride->buffer_bytes < SMAL_ID_BYTES)
+			stride->buffer_bytes = SMAL_ID_BYTES;
 		stride->slots = (uint32_t)(stride->buffer_bytes / stride_bytes);
 		stride->words = (uint32_t)(stride->buffer_bytes >> SMAL_ID_LOG2) * SMAL_MASK_WORDS;
 		stride->reciprocal = (((uint64_t)1 << 44) + stride_bytes - 1) / stride_bytes;
@@ -119,18 +131,15 @@ bool smal_stride_init(struct smal_stride *stride, struct smal_space *space, uint
 	stride->full = template_for(space, stride_bytes, stride->slots, stride->words);
 	if (stride->full == NULL)
 		return false;
+	for (size_t w = 0; w < stride->words; w++)
+		if (stride->full[w] != 0)
+			stride->empty_summary |= (smal_word)1 << w / summary_words(stride);
 	smal_os_lock_init(&stride->lock);
 	smal_link_init(&stride->room);
 	smal_link_init(&stride->filled);
 	smal_link_init(&stride->claimed);
 	stride->magic = SMAL_MAGIC_STRIDE;
 	return true;
-}
-
-/* Mask words for each bit of the summary. */
-static size_t summary_words(const struct smal_stride *stride)
-{
-	return (stride->words + SMAL_WORD_BITS - 1) >> SMAL_WORD_LOG2;
 }
 
 static smal_word summary_of(const struct smal_buffer *buffer, size_t first, size_t words)
@@ -189,6 +198,11 @@ struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 	run = smal_space_take(stride->space, bytes, SMAL_ID_BYTES, &zeroed);
 	if (run == NULL)
 		return NULL;
+	if (stride->masks > 2 &&
+	    !smal_space_commit_side(stride->space, SMAL_SIDE_MASK + 2, run, bytes)) {
+		smal_space_give(stride->space, run, bytes);
+		return NULL;
+	}
 	segment = smal_space_segment(stride->space, run);
 	id = smal_segment_id(segment, (uintptr_t)run);
 	ids = id_count(segment, bytes);
@@ -199,11 +213,9 @@ struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 		buffer->dirty_granules =
 			(uint32_t)smal_min(bytes >> SMAL_GRANULE_LOG2, UINT32_MAX);
 	smal_link_init(&buffer->link);
-	for (unsigned i = 0; i < SMAL_SIDE_MASKS; i++)
-		memset(smal_buffer_mask(buffer, i), 0, stride->words * sizeof(smal_word));
 	for (size_t i = 0; i < ids; i++)
 		*back_word(segment, id + i) = (uint32_t)i;
-	summarize(buffer, 0, stride->words);
+	buffer->summary = stride->empty_summary;
 	set_owner(segment, id, id + ids, owner_word(stride));
 	smal_os_lock_take(&stride->lock);
 	stride->buffers++;
@@ -254,7 +266,7 @@ static void drop(struct smal_buffer *buffer)
 	stride->buffers--;
 	stride->heap_bytes -= bytes;
 	set_owner(segment, buffer->id, buffer->id + ids, 0);
-	for (unsigned i = 0; i < SMAL_SIDE_MASKS; i++)
+	for (unsigned i = 0; i < stride->masks && buffer->used_slots != 0; i++)
 		memset(smal_buffer_mask(buffer, i), 0, stride->words * sizeof(smal_word));
 	buffer->stride = NULL;
 	smal_os_tool_allow((void *)base, bytes);
@@ -367,6 +379,7 @@ void smal_stride_unclaim(struct smal_buffer *buffer)
 {
 	struct smal_stride *stride = buffer->stride;
 
+	summarize(buffer, 0, stride->words);
 	smal_os_lock_take(&stride->lock);
 	buffer->state = 0;
 	list_by_use(buffer);
@@ -381,9 +394,14 @@ bool smal_stride_settle(struct smal_buffer *buffer, bool drop_empty)
 	smal_word summary = 0;
 	uint32_t used = 0;
 
-	for (size_t w = 0; w < stride->words; w++) {
+	for (size_t w = 0; w < stride->words; w++)
 		used += smal_word_count(live[w]);
-		summary |= (smal_word)(live[w] != stride->full[w]) << w / each;
+	for (size_t w = 0, bit = 0; w < stride->words; bit++) {
+		bool room = false;
+
+		for (size_t i = 0; i < each && w < stride->words; i++, w++)
+			room |= live[w] != stride->full[w];
+		summary |= (smal_word)room << bit;
 	}
 	buffer->used_slots = used;
 	buffer->summary = summary;
@@ -434,10 +452,11 @@ static void range_bits(const struct smal_buffer *buffer, uintptr_t base, uintptr
 	*end = smal_min(*end, (size_t)buffer->stride->words << SMAL_WORD_LOG2);
 }
 
-void smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
+uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
 {
 	smal_word *live = smal_buffer_live(buffer);
 	const smal_word *full = buffer->stride->full;
+	uint32_t used = buffer->used_slots;
 	size_t first, end, w;
 
 	range_bits(buffer, base, limit, &first, &end);
@@ -448,13 +467,16 @@ void smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr
 		live[w] |= bits;
 		buffer->used_slots += smal_word_count(bits);
 	}
-	summarize(buffer, first >> SMAL_WORD_LOG2, w);
+	if (buffer->state != SMAL_BUFFER_CLAIMED)
+		summarize(buffer, first >> SMAL_WORD_LOG2, w);
+	return buffer->used_slots - used;
 }
 
-void smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
+uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
 {
 	smal_word *live = smal_buffer_live(buffer);
 	const smal_word *full = buffer->stride->full;
+	uint32_t used = buffer->used_slots;
 	size_t first, end, w;
 
 	range_bits(buffer, base, limit, &first, &end);
@@ -465,7 +487,9 @@ void smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_
 		live[w] &= ~bits;
 		buffer->used_slots -= smal_word_count(bits);
 	}
-	summarize(buffer, first >> SMAL_WORD_LOG2, w);
+	if (buffer->state != SMAL_BUFFER_CLAIMED)
+		summarize(buffer, first >> SMAL_WORD_LOG2, w);
+	return used - buffer->used_slots;
 }
 
 struct smal_buffer *smal_buffer_find(uintptr_t address)

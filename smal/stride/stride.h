@@ -2,8 +2,9 @@
 /*
  * stride.h: buffers of equal slots, and who holds a slot in a mask elsewhere.
  *
- * A stride is a set of buffers with slots of one size. A buffer is 64 KiB (for
- * slots of up to 8 KiB), 1 MiB (up to 128 KiB) or exactly one large slot. Its
+ * A stride is a set of buffers with slots of one size. A buffer is 64 KiB for
+ * slots of up to 8 KiB, the power of two that holds eight slots for slots of up
+ * to 128 KiB, or exactly one large slot. Its
  * descriptor and masks are side metadata of its segment: their place follows
  * from the buffer's address.
  *
@@ -51,7 +52,7 @@ struct smal_buffer {
 	struct smal_link link;
 	struct smal_stride *stride;
 	struct smal_segment *segment;
-	/* 64 KiB, 1 MiB, or the pages of a large slot. */
+	/* 64 KiB to 1 MiB, or the pages of a large slot. */
 	size_t bytes;
 	/* Which words have a free slot. */
 	smal_word summary;
@@ -76,8 +77,11 @@ struct smal_stride {
 	/* Bytes of a slot, 0 for a stride of large slots; of a buffer. */
 	size_t stride_bytes, buffer_bytes;
 	uint32_t slots;
-	/* Words of a mask. */
-	uint32_t words;
+	/* Words of a mask, and how many of the masks are used: 2, or 3 if the owner
+	 * says so before there is a buffer. */
+	uint32_t words, masks;
+	/* The summary of an empty buffer. */
+	smal_word empty_summary;
 	/* ceil(2^44 / stride_bytes). */
 	uint64_t reciprocal;
 	/* All bits at which slots begin. */
@@ -91,7 +95,8 @@ struct smal_stride {
 	uint64_t words_read;
 };
 
-/* The side metadata that a space needs for strides. */
+/* The side metadata that a space needs for strides. Masks are zero wherever no
+ * buffer is. */
 void smal_stride_sides(struct smal_space_options *options);
 
 /*
@@ -141,9 +146,10 @@ bool smal_buffer_resize(struct smal_buffer *buffer, size_t bytes, bool *zeroed);
 bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_t *base,
                       uintptr_t *limit);
 
-/* Sets or clears the live bits of all slots in [base, limit). */
-void smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit);
-void smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit);
+/* Sets or clears the live bits of all slots in [base, limit); returns their
+ * number. The summary of a claimed buffer is left alone until it is unclaimed. */
+uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit);
+uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit);
 
 /* The first invariant that does not hold, or NULL. */
 const char *smal_stride_check(struct smal_stride *stride);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# lint-floors.sh [TOP]: includes go down only.
+# lint-floors.sh [TOP [BUILD]]: includes and calls go down only.
 #
 # The floors are the folders of smal/ in the order that Makefile.am includes
 # their local.mk; the files of a floor stand in the order of the list there. In
@@ -12,8 +12,16 @@
 #   R2  only smal/base/atomic.h includes <atomic_ops.h>;
 #   R3  only smal/os/ includes the headers of an operating system or a tool,
 #       and asks which system it is compiled for;
-#   R4  the file stands in its floor's list, and what stands there exists.
+#   R4  the file stands in its floor's list, and what stands there exists;
+#   R5  as built below BUILD, no object refers to a name that only an object of a
+#       higher floor defines (public headers are open to all floors: this is what
+#       keeps a floor from calling up through them).
+#
+# Environment: NM, top_builddir (default of BUILD).
 set -u
+
+build=${2:-${top_builddir:-}}
+: "${NM:=nm}"
 
 top=${1:-$(dirname "$0")/..}
 cd "$top" || exit 99
@@ -37,6 +45,7 @@ fi
 listed=$(for floor in $floors; do
 	tr -s ' \t\\' '\n\n\n' <"smal/$floor/local.mk" | grep "^smal/$floor/[^ ]*\.[ch]\$"
 done)
+objects=$([ -z "$build" ] || find "$build/smal" -name '*.o' 2>/dev/null)
 present=$(find smal -name '*.[ch]' | LC_ALL=C sort)
 
 {
@@ -122,4 +131,35 @@ present=$(find smal -name '*.[ch]' | LC_ALL=C sort)
 				bad(1, "is in the list of " folder(file) "/local.mk, but not there")
 		exit failed
 	}
-' && echo "lint-floors: $(echo "$present" | wc -l | tr -d ' ') files, includes go down only"
+'
+status=$?
+
+for object in $objects; do
+	floor=${object#"$build/smal/"}
+	$NM "$object" | sed "s,^,${floor%%/*} ,"
+done | awk -v floors="$(echo "$floors" | tr '\n' ' ')" '
+	BEGIN {
+		n = split(floors, floor, " ")
+		for (i = 1; i <= n; i++)
+			height[floor[i]] = i
+	}
+	$2 == "U" { used[$1 " " $3] = 1; next }
+	NF == 4 && $3 ~ /^[A-Z]$/ && (!($4 in home) || height[$1] < height[home[$4]]) {
+		home[$4] = $1
+	}
+	END {
+		for (use in used) {
+			split(use, part, " ")
+			if (part[2] in home && height[home[part[2]]] > height[part[1]]) {
+				print "smal/" part[1] ": refers to " part[2] " of smal/" home[part[2]] ", a higher floor"
+				failed = 1
+			}
+		}
+		exit failed
+	}
+' || status=1
+
+[ "$status" = 0 ] &&
+	echo "lint-floors: $(echo "$present" | wc -l | tr -d ' ') files and $(echo "$objects" |
+		grep -c .) objects look down only"
+exit "$status"

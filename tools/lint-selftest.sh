@@ -180,6 +180,22 @@ fresh
 : >Makefile.am
 refuses 'no floors' 'Makefile.am: includes no smal/*/local.mk' floors
 
+# An object that calls up, as a public header lets it: a name of the higher floor.
+fresh
+mkdir -p build/smal/base/.libs build/smal/os
+echo 'int smal_os_thing(void); int smal_list(void); int smal_list(void) { return smal_os_thing(); }' \
+	>up.c
+echo 'int smal_os_thing(void); int smal_os_thing(void) { return 0; }' >down.c
+# shellcheck disable=SC2086 # the compiler and the flags are words
+$CC ${CFLAGS:-} -c -o build/smal/base/.libs/list.o up.c && $CC ${CFLAGS:-} -c -o build/smal/os/os.o down.c
+rm up.c down.c
+refuses 'a call goes up' 'smal/base: refers to smal_os_thing of smal/os, a higher floor' \
+	sh "$tools/lint-floors.sh" "$tree" "$tree/build"
+mv build/smal/base/.libs/list.o build/smal/swap.o
+mv build/smal/os/os.o build/smal/base/.libs/os.o
+mv build/smal/swap.o build/smal/os/list.o
+accepts 'a call goes down' sh "$tools/lint-floors.sh" "$tree" "$tree/build"
+
 ##########################
 # lint-headers           #
 ##########################

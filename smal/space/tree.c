@@ -194,9 +194,8 @@ static void node_use(struct smal_level *level, uint32_t index, unsigned unit, un
 	node_settle(level, index);
 }
 
-/* The start of the smallest hole (or, first fit, of any) of at least 2^order
- * units, the lowest of
- * those; the node has one. */
+/* The start of the smallest hole (or, first fit, of any hole) of at least
+ * 2^order units, the lowest of those; the node has one. */
 static unsigned map_find(const struct smal_map *map, unsigned order, bool first_fit)
 {
 	struct smal_map fold[SMAL_ORDERS];

@@ -27,8 +27,9 @@ struct smal_process {
 	/* space/table.c: the current perfect-hash table of segments. */
 	volatile AO_t table;
 
-	/* space/space.c: the space that all collectors share, made at first use. */
-	volatile AO_t space;
+	/* gc/instance.c: the spaces that all collectors share, made at first use: of
+	 * objects, and of the collectors' own structures. */
+	volatile AO_t space, books;
 
 	/* gc/gc.c: a bit for each owner number that is taken; 0 never is free. */
 	volatile AO_t owners[SMAL_OWNERS / (sizeof(AO_t) * 8)];

@@ -447,7 +447,7 @@ static enum smal_error resize_large(struct smal_gc *gc, struct smal_buffer *buff
 		if (!zeroed)
 			memset(base + had, 0, bytes - had);
 	}
-	kind->claimed_large_bytes += bytes - had;
+	kind->claimed_large_bytes = kind->claimed_large_bytes + bytes - had;
 	gc->heap_bytes += bytes - had;
 	gc->allocated_bytes += bytes > had ? bytes - had : 0;
 	if (gc->heap_bytes > gc->stats.heap_peak_bytes)

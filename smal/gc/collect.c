@@ -53,13 +53,13 @@ static const char *mark(struct smal_gc *gc)
 
 	smal_roots_prepare(gc);
 	if (bytes > gc->queue_words * sizeof *queue)
-		queue = smal_space_take(gc->space, bytes, SMAL_CHUNK, &zeroed);
+		queue = smal_space_take(gc->books, bytes, SMAL_CHUNK, &zeroed);
 	smal_marker_init(&pause.marker, gc, queue, bytes / sizeof *queue);
 	smal_os_with_stack(mark_all, &pause);
 	if (queue != NULL && pause.marker.bottom != queue && zeroed)
-		smal_space_give_unused(gc->space, queue, bytes);
+		smal_space_give_unused(gc->books, queue, bytes);
 	else if (queue != NULL)
-		smal_space_give(gc->space, queue, bytes);
+		smal_space_give(gc->books, queue, bytes);
 	return pause.why;
 }
 
@@ -154,7 +154,8 @@ size_t smal_trim(struct smal_thread *thread)
 	if (smal_thread_check(thread, SMAL_IDLE, __func__) != SMAL_OK)
 		return 0;
 	smal_sweep_empty(smal_attached(thread)->gc);
-	return smal_space_purge(smal_attached(thread)->gc->space, 0);
+	return smal_space_purge(smal_attached(thread)->gc->space, 0) +
+	       smal_space_purge(smal_attached(thread)->gc->books, 0);
 }
 
 void smal_gc_set_observer(struct smal_gc *gc, smal_observer *observer, void *user)

@@ -175,7 +175,9 @@ struct smal_gc {
 	uint32_t magic;
 	uint16_t owner;
 	enum smal_activity activity;
-	struct smal_space *space;
+	/* Where objects lie, and where the collector's own structures do: no user's
+	 * overrun reaches those. */
+	struct smal_space *space, *books;
 	struct smal_gc_options options;
 	unsigned torture;
 	bool tool_watches;

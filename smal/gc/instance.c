@@ -2,7 +2,8 @@
 /*
  * instance.c: making and ending collectors, and the space they share.
  *
- * The space of the process is made with the first collector and never ends.
+ * The spaces of the process are made with the first collector and never end:
+ * one of objects, and one, the books, of collectors, types, threads and queues.
  * A collector takes a number from the process's map of owners; two collectors
  * share nothing else that either could see.
  */
@@ -17,22 +18,38 @@ enum {
 	OWNER_BITS = sizeof(AO_t) * 8
 };
 
-static struct smal_space *process_space(void)
+/* A space of the process's, made if it is not there yet; or NULL. */
+static struct smal_space *process_space(volatile AO_t *place, const struct smal_space_options *options)
 {
-	struct smal_space *space = smal_atomic_load_pointer(&smal_process.space);
+	struct smal_space *space = smal_atomic_load_pointer(place);
 
-	if (space == NULL) {
-		struct smal_space_options options = { .decay_ms = smal_options()->decay_ms };
-
-		smal_stride_sides(&options);
-		space = smal_space_create(&options);
-		if (space != NULL && !smal_atomic_cas(&smal_process.space, 0, (uintptr_t)space)) {
-			/* Another thread was faster. */
-			smal_space_destroy(space);
-			space = smal_atomic_load_pointer(&smal_process.space);
-		}
+	if (space != NULL)
+		return space;
+	space = smal_space_create(options);
+	if (space != NULL && !smal_atomic_cas(place, 0, (uintptr_t)space)) {
+		/* Another thread was faster. */
+		smal_space_destroy(space);
+		space = smal_atomic_load_pointer(place);
 	}
 	return space;
+}
+
+/* The two spaces; false if there is no memory for them. */
+static bool process_spaces(struct smal_space **space, struct smal_space **books)
+{
+	struct smal_space_options options = { 0 };
+
+	/* Two threads that come first together must not both write the options. */
+	smal_os_lock_take(&smal_os_process_lock);
+	options.decay_ms = smal_options()->decay_ms;
+	smal_os_lock_give(&smal_os_process_lock);
+	*books = process_space(&smal_process.books, &options);
+	if (*books == NULL)
+		return false;
+	options.books = *books;
+	smal_stride_sides(&options);
+	*space = process_space(&smal_process.space, &options);
+	return *space != NULL;
 }
 
 /* A number for a collector, or 0. */
@@ -77,7 +94,7 @@ static enum smal_error options_copy(struct smal_gc_options *to,
 
 enum smal_error smal_gc_create(const struct smal_gc_options *options, struct smal_gc **result)
 {
-	struct smal_space *space;
+	struct smal_space *space, *books;
 	struct smal_gc_options copy;
 	enum smal_error error;
 	struct smal_gc *gc;
@@ -88,14 +105,13 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	error = options_copy(&copy, options, __func__);
 	if (error != SMAL_OK)
 		return error;
-	space = process_space();
-	if (space == NULL)
+	if (!process_spaces(&space, &books))
 		return SMAL_ERROR_NO_MEMORY;
-	gc = smal_element_take(space, sizeof *gc);
+	gc = smal_element_take(books, sizeof *gc);
 	if (gc == NULL)
 		return SMAL_ERROR_NO_MEMORY;
 	memset(gc, 0, sizeof *gc);
-	run = smal_space_take(space, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t), SMAL_CHUNK,
+	run = smal_space_take(books, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t), SMAL_CHUNK,
 	                      &zeroed);
 	if (run == NULL)
 		goto fail;
@@ -111,6 +127,7 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	gc->kinds[0] = NULL;
 	gc->kinds_top = 1;
 	gc->space = space;
+	gc->books = books;
 	gc->options = copy;
 	gc->torture = smal_options()->torture;
 	gc->tool_watches = smal_os_tool_watches();
@@ -123,11 +140,11 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	return SMAL_OK;
 
 fail_run:
-	smal_space_give(space, run, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
-	smal_element_give(space, gc);
+	smal_space_give(books, run, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
+	smal_element_give(books, gc);
 	return error;
 fail:
-	smal_element_give(space, gc);
+	smal_element_give(books, gc);
 	return SMAL_ERROR_NO_MEMORY;
 }
 
@@ -159,8 +176,8 @@ enum smal_error smal_gc_destroy(struct smal_gc *gc)
 	smal_types_fini(gc);
 	smal_roots_fini(gc);
 	give_owner(gc->owner);
-	smal_space_give(gc->space, gc->queue, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
+	smal_space_give(gc->books, gc->queue, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
 	gc->magic = SMAL_MAGIC_GONE;
-	smal_element_give(gc->space, gc);
+	smal_element_give(gc->books, gc);
 	return SMAL_OK;
 }

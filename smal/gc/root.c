@@ -17,7 +17,7 @@
 static enum smal_error root_add(struct smal_gc *gc, const struct smal_root *model,
                                 const char *name)
 {
-	struct smal_root *root = smal_element_take(gc->space, sizeof *root);
+	struct smal_root *root = smal_element_take(gc->books, sizeof *root);
 
 	if (root == NULL)
 		return SMAL_ERROR_NO_MEMORY;
@@ -88,7 +88,7 @@ enum smal_error smal_root_remove(struct smal_gc *gc, const void *what)
 
 		if (root->what == what) {
 			smal_link_remove(link);
-			smal_element_give(gc->space, root);
+			smal_element_give(gc->books, root);
 			return SMAL_OK;
 		}
 	}
@@ -101,9 +101,9 @@ void smal_roots_fini(struct smal_gc *gc)
 	struct smal_link *link;
 
 	while ((link = smal_link_pop(&gc->roots)) != NULL)
-		smal_element_give(gc->space, SMAL_CONTAINER(link, struct smal_root, link));
+		smal_element_give(gc->books, SMAL_CONTAINER(link, struct smal_root, link));
 	if (gc->statics != NULL)
-		smal_space_give(gc->space, gc->statics, gc->static_capacity * sizeof(uintptr_t));
+		smal_space_give(gc->books, gc->statics, gc->static_capacity * sizeof(uintptr_t));
 	gc->statics = NULL;
 }
 
@@ -174,7 +174,7 @@ void smal_roots_prepare(struct smal_gc *gc)
 	smal_os_each_static(gather, gc);
 	if (gc->static_count > gc->static_capacity) {
 		size_t words = smal_round_up(gc->static_count * 2, SMAL_CHUNK / sizeof(uintptr_t));
-		uintptr_t *statics = smal_space_take(gc->space, words * sizeof(uintptr_t),
+		uintptr_t *statics = smal_space_take(gc->books, words * sizeof(uintptr_t),
 		                                     SMAL_CHUNK, &zeroed);
 
 		/* Without memory the ranges that fit are still known from before; the
@@ -182,7 +182,7 @@ void smal_roots_prepare(struct smal_gc *gc)
 		if (statics == NULL)
 			return;
 		if (gc->statics != NULL)
-			smal_space_give(gc->space, gc->statics,
+			smal_space_give(gc->books, gc->statics,
 			                gc->static_capacity * sizeof(uintptr_t));
 		gc->statics = statics;
 		gc->static_capacity = words;

@@ -93,13 +93,13 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
 	SMAL_REQUIRE(gc->thread == NULL, SMAL_ERROR_BUSY, "a thread is attached already", gc, "%s",
 	             gc->thread->os_id == smal_os_thread_id() ? "this thread's" : "another thread's");
-	thread = smal_element_take(gc->space, sizeof *thread);
+	thread = smal_element_take(gc->books, sizeof *thread);
 	if (thread == NULL)
 		return SMAL_ERROR_NO_MEMORY;
 	memset(thread, 0, sizeof *thread);
 	if (!smal_os_stack_bounds(&thread->stack_base, &thread->stack_limit))
 		goto fail;
-	run = smal_space_take(gc->space, PARCEL_BYTES + HOLE_BYTES, SMAL_CHUNK, &zeroed);
+	run = smal_space_take(gc->books, PARCEL_BYTES + HOLE_BYTES, SMAL_CHUNK, &zeroed);
 	if (run == NULL)
 		goto fail;
 	thread->public.parcels = (void *)run;
@@ -122,7 +122,7 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 	return SMAL_OK;
 
 fail:
-	smal_element_give(gc->space, thread);
+	smal_element_give(gc->books, thread);
 	return SMAL_ERROR_NO_MEMORY;
 }
 
@@ -144,10 +144,10 @@ enum smal_error smal_thread_detach(struct smal_thread *public)
 	for (at = &attachments; *at != thread; at = &(*at)->next)
 		;
 	*at = thread->next;
-	smal_space_give(gc->space, thread->public.parcels, PARCEL_BYTES + HOLE_BYTES);
+	smal_space_give(gc->books, thread->public.parcels, PARCEL_BYTES + HOLE_BYTES);
 	thread->magic = SMAL_MAGIC_GONE;
 	gc->thread = NULL;
-	smal_element_give(gc->space, thread);
+	smal_element_give(gc->books, thread);
 	return SMAL_OK;
 }
 

@@ -137,7 +137,7 @@ struct smal_kind *smal_kind_get(struct smal_owned_type *type, unsigned class)
 
 	if (SMAL_LIKELY(kind != NULL))
 		return kind;
-	kind = smal_element_take(gc->space, sizeof *kind);
+	kind = smal_element_take(gc->books, sizeof *kind);
 	if (kind == NULL)
 		return NULL;
 	if (type->desc.bytes != 0)
@@ -148,7 +148,7 @@ struct smal_kind *smal_kind_get(struct smal_owned_type *type, unsigned class)
 		stride_bytes = 0;
 	memset(kind, 0, sizeof *kind);
 	if (!smal_stride_init(&kind->stride, gc->space, gc->owner, (uint16_t)index, stride_bytes)) {
-		smal_element_give(gc->space, kind);
+		smal_element_give(gc->books, kind);
 		return NULL;
 	}
 	kind->stride.live = gc->live;
@@ -210,7 +210,7 @@ static bool copy_desc(struct smal_owned_type *type, const struct smal_type_desc 
 	if (name > 256)
 		name = 256;
 	type->text_bytes = layout + name;
-	type->text = smal_element_take(type->gc->space, type->text_bytes);
+	type->text = smal_element_take(type->gc->books, type->text_bytes);
 	if (type->text == NULL)
 		return false;
 	type->desc = *desc;
@@ -242,7 +242,7 @@ enum smal_error smal_type_create(struct smal_gc *gc, const struct smal_type_desc
 	first = find_numbers(gc, count);
 	if (first == 0)
 		return SMAL_ERROR_TOO_MANY;
-	type = smal_element_take(gc->space, sizeof *type);
+	type = smal_element_take(gc->books, sizeof *type);
 	if (type == NULL)
 		return SMAL_ERROR_NO_MEMORY;
 	memset(type, 0, sizeof *type);
@@ -272,9 +272,9 @@ enum smal_error smal_type_create(struct smal_gc *gc, const struct smal_type_desc
 	return SMAL_OK;
 
 fail_text:
-	smal_element_give(gc->space, type->text);
+	smal_element_give(gc->books, type->text);
 fail:
-	smal_element_give(gc->space, type);
+	smal_element_give(gc->books, type);
 	return SMAL_ERROR_NO_MEMORY;
 }
 
@@ -296,7 +296,7 @@ static void kinds_fini(struct smal_owned_type *type)
 			kind->claimed_slots * kind->stride.stride_bytes + kind->claimed_large_bytes;
 		smal_stride_fini(&kind->stride);
 		gc->kinds[i] = NULL;
-		smal_element_give(gc->space, kind);
+		smal_element_give(gc->books, kind);
 	}
 }
 
@@ -344,8 +344,8 @@ void smal_types_fini(struct smal_gc *gc)
 			if (i == 0)
 				kinds_fini(type);
 			type->magic = SMAL_MAGIC_GONE;
-			smal_element_give(gc->space, type->text);
-			smal_element_give(gc->space, type);
+			smal_element_give(gc->books, type->text);
+			smal_element_give(gc->books, type);
 		}
 	}
 }

@@ -170,6 +170,8 @@ const char *smal_verify(struct smal_gc *gc)
 
 	if (why == NULL)
 		why = smal_space_check(gc->space);
+	if (why == NULL)
+		why = smal_space_check(gc->books);
 	SMAL_EACH_KIND(gc, kind) {
 		if (why == NULL)
 			why = check_number(gc, kind, kind_index);
@@ -369,7 +371,7 @@ const char *smal_verify_marks(struct smal_gc *gc, uintptr_t low)
 	}
 	second.set_slots = objects * 2;
 	bytes = (second.set_slots + objects + buffers) * sizeof(uintptr_t);
-	run = smal_space_take(gc->space, bytes, SMAL_CHUNK, &zeroed);
+	run = smal_space_take(gc->books, bytes, SMAL_CHUNK, &zeroed);
 	if (run == NULL)
 		return NULL; /* no memory for an opinion */
 	memset(run, 0, second.set_slots * sizeof(uintptr_t));
@@ -390,6 +392,6 @@ const char *smal_verify_marks(struct smal_gc *gc, uintptr_t low)
 	for (size_t i = 0; i < second.found_count; i++)
 		second_scan(&second, &marker, second.found[i]);
 	why = compare(&second);
-	smal_space_give(gc->space, run, bytes);
+	smal_space_give(gc->books, run, bytes);
 	return why;
 }

@@ -50,23 +50,28 @@ void smal_gc_get_stats(struct smal_gc *gc, struct smal_gc_stats *stats)
 		add_kind(&stats->objects, kind);
 }
 
+static void add_space(struct smal_space_stats *stats, volatile AO_t *place)
+{
+	struct smal_space *space = smal_atomic_load_pointer(place);
+	struct smal_space_counts counts;
+
+	if (space == NULL)
+		return;
+	smal_space_get_counts(space, &counts);
+	stats->reserved_bytes += counts.reserved_bytes;
+	stats->mappings += counts.mappings;
+	stats->committed_bytes += counts.committed_bytes;
+	stats->used_bytes += counts.used_bytes;
+	stats->free_bytes += counts.free_bytes;
+	stats->dirty_bytes += counts.dirty_bytes;
+	stats->metadata_bytes += counts.metadata_bytes;
+}
+
 void smal_get_space_stats(struct smal_space_stats *stats)
 {
-	struct smal_space *space = smal_atomic_load_pointer(&smal_process.space);
-	struct smal_space_counts counts = { 0 };
-
-	if (space != NULL)
-		smal_space_get_counts(space, &counts);
-	*stats = (struct smal_space_stats){
-		.reserved_bytes = counts.reserved_bytes,
-		.mappings = counts.mappings,
-		.committed_bytes = counts.committed_bytes,
-		.used_bytes = counts.used_bytes,
-		.free_bytes = counts.free_bytes,
-		.dirty_bytes = counts.dirty_bytes,
-		.metadata_bytes = counts.metadata_bytes,
-		.os_failures = smal_os_failures(),
-	};
+	*stats = (struct smal_space_stats){ .os_failures = smal_os_failures() };
+	add_space(stats, &smal_process.space);
+	add_space(stats, &smal_process.books);
 }
 
 static int visit_buffer(const struct smal_kind *kind, const struct smal_buffer *buffer,

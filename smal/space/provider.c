@@ -59,9 +59,9 @@ bool smal_area_commit(struct smal_area *area, struct smal_account *account, size
 		return true;
 	if (bytes > area->bytes)
 		return false;
-	/* An eighth more than there is saves calls; at the end, all of it. */
+	/* A sixteenth more than there is saves calls; at the end, all of it. */
 	least = smal_min(smal_round_up(bytes, page), area->bytes);
-	wanted = smal_round_up(smal_max(bytes, area->committed_bytes + area->committed_bytes / 8),
+	wanted = smal_round_up(smal_max(bytes, area->committed_bytes + area->committed_bytes / 16),
 	                       page);
 	wanted = smal_min(wanted, area->bytes);
 	if (!smal_account_commit(account, end, wanted - area->committed_bytes)) {

@@ -26,6 +26,8 @@
 struct smal_space_options {
 	/* smal_provider_os if NULL. */
 	const struct smal_provider *provider;
+	/* The space that the floor above keeps its structures in; NULL: this one. */
+	struct smal_space *books;
 	/* A caller's buffer that the space lives in, or NULL. It stays out of
 	 * the table, and no further segment is ever made. */
 	void *buffer;

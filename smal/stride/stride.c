@@ -80,6 +80,7 @@ static const smal_word *template_for(struct smal_space *space, size_t stride_byt
                                      uint32_t slots, uint32_t words)
 {
 	size_t bytes = sizeof(struct template) + words * sizeof(smal_word);
+	struct smal_space *books = space->options.books != NULL ? space->options.books : space;
 	struct template *template;
 	uintptr_t head;
 	bool zeroed;
@@ -90,8 +91,8 @@ static const smal_word *template_for(struct smal_space *space, size_t stride_byt
 			if (template->stride_bytes == stride_bytes)
 				return template->full;
 		template = bytes <= SMAL_ELEMENT_LARGEST
-		                   ? smal_element_take(space, bytes)
-		                   : smal_space_take(space, bytes, SMAL_CHUNK, &zeroed);
+		                   ? smal_element_take(books, bytes)
+		                   : smal_space_take(books, bytes, SMAL_CHUNK, &zeroed);
 		if (template == NULL)
 			return NULL;
 		memset(template, 0, bytes);
@@ -102,9 +103,9 @@ static const smal_word *template_for(struct smal_space *space, size_t stride_byt
 		if (smal_atomic_cas(&space->attachment, head, (uintptr_t)template))
 			return template->full;
 		if (bytes <= SMAL_ELEMENT_LARGEST)
-			smal_element_give(space, template);
+			smal_element_give(books, template);
 		else
-			smal_space_give(space, template, bytes);
+			smal_space_give(books, template, bytes);
 	} while (true);
 }
 

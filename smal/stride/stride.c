@@ -460,6 +460,15 @@ uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uin
 	uint32_t used = buffer->used_slots;
 	size_t first, end, w;
 
+	/* In a heap full of holes, most have one slot. */
+	if (limit - base == buffer->stride->stride_bytes &&
+	    buffer->state == SMAL_BUFFER_CLAIMED) {
+		first = smal_buffer_bit(buffer, base);
+		SMAL_ASSERT(!smal_bit_get(live, first));
+		smal_bit_set(live, first);
+		buffer->used_slots++;
+		return 1;
+	}
 	range_bits(buffer, base, limit, &first, &end);
 	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
 		smal_word bits = full[w] & smal_bits_in_word(w, first, end);

@@ -26,6 +26,22 @@ struct pause {
 	bool check;
 };
 
+/* For tools: a mark that follows from an undefined word is a mark. */
+static void define_marks(const struct smal_gc *gc)
+{
+	SMAL_EACH_KIND(gc, kind) {
+		const struct smal_link *lists[3] = { &kind->stride.room, &kind->stride.filled,
+			                             &kind->stride.claimed };
+
+		for (unsigned i = 0; i < 3; i++)
+			SMAL_LIST_EACH(link, lists[i])
+				smal_os_tool_allow(
+					smal_buffer_mask(SMAL_CONTAINER(link, struct smal_buffer, link),
+				                         gc->live ^ 1),
+					kind->stride.words * sizeof(smal_word));
+	}
+}
+
 static void mark_all(uintptr_t low, void *argument)
 {
 	struct pause *pause = argument;
@@ -39,6 +55,8 @@ static void mark_all(uintptr_t low, void *argument)
 		gc->stats.queue_overflows++;
 	if (pause->check)
 		pause->why = smal_verify_marks(gc, gc->options.exact_stacks ? 0 : low);
+	if (gc->tool_watches)
+		define_marks(gc);
 	smal_os_tool_loud();
 }
 

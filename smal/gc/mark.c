@@ -422,6 +422,8 @@ void smal_mark_stack(struct smal_marker *marker, uintptr_t low)
 	uintptr_t base, limit;
 
 	smal_mark_roots(marker, low, thread->stack_limit);
+	if (!smal_os_has_fake_frames())
+		return;
 	/* Locals that ASan keeps elsewhere: their frames are roots too. */
 	for (uintptr_t at = smal_round_up(low, sizeof(uintptr_t)); at < thread->stack_limit;
 	     at += sizeof(uintptr_t)) {

@@ -78,8 +78,10 @@ void smal_os_with_stack(void (*visit)(uintptr_t low, void *argument), void *argu
  * and words that were never written, are copied like others. */
 void smal_os_copy_words(uintptr_t *to, const uintptr_t *from, size_t count);
 
-/* If the word points into a fake frame that ASan keeps for this stack, returns
- * true and the frame's bounds. */
+/* True if ASan keeps frames of this stack elsewhere. */
+bool smal_os_has_fake_frames(void);
+
+/* If the word points into such a frame, returns true and the frame's bounds. */
 bool smal_os_fake_frame(uintptr_t word, uintptr_t *base, uintptr_t *limit);
 
 /* Calls visit for every range of writable static data of the program and its

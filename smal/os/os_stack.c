@@ -66,6 +66,15 @@ SMAL_NO_SANITIZE_ADDRESS SMAL_NOINLINE void smal_os_copy_words(uintptr_t *to,
 		to[i] = word[i];
 }
 
+bool smal_os_has_fake_frames(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return __asan_get_current_fake_stack() != NULL;
+#else
+	return false;
+#endif
+}
+
 bool smal_os_fake_frame(uintptr_t word, uintptr_t *base, uintptr_t *limit)
 {
 #ifdef __SANITIZE_ADDRESS__

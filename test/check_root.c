@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check_root.c: every kind of root keeps what it refers to, each in its own way,
+ * until it is removed, and keeps nothing else.
+ */
+#include "test/collector.h"
+
+#include <setjmp.h>
+#include <string.h>
+
+static struct smal_type *pair, *text;
+
+static void begin(void)
+{
+	heap_begin_exact();
+	pair = heap_pair_type();
+	text = heap_text_type();
+}
+
+/* An object, and an address that nobody else has. */
+static void *fresh(void)
+{
+	return heap_alloc(pair);
+}
+
+static void expect_live(uint64_t objects)
+{
+	heap_collect();
+	ck_assert_uint_eq(heap_live(), objects);
+}
+
+/* ---- Slots ---- */
+
+START_TEST(test_slot)
+{
+	void *slot = fresh();
+
+	expect_live(0);
+	ck_assert_int_eq(smal_root_add(gc, &slot, "slot"), SMAL_OK);
+	slot = fresh();
+	expect_live(1);
+	/* It is read anew each time. */
+	slot = fresh();
+	expect_live(1);
+	slot = NULL;
+	expect_live(0);
+	slot = fresh();
+	ck_assert_int_eq(smal_root_remove(gc, &slot), SMAL_OK);
+	expect_live(0);
+}
+END_TEST
+
+/* A slot is exact: neither an interior pointer nor one past the end counts, nor
+ * anything that is no object. */
+START_TEST(test_slot_is_exact)
+{
+	static char data[64];
+	char *object = fresh();
+	void *freed = fresh();
+	void *words[] = { object + 8, object + 16, object - 16, data, &pair, (void *)1,
+		          (void *)UINTPTR_MAX, freed };
+
+	smal_free(thread, freed);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		roots[0] = words[i];
+		expect_live(0);
+	}
+}
+END_TEST
+
+START_TEST(test_same_slot_twice)
+{
+	void *slot = fresh();
+
+	ck_assert_int_eq(smal_root_add(gc, &slot, "one"), SMAL_OK);
+	ck_assert_int_eq(smal_root_add(gc, &slot, "two"), SMAL_OK);
+	expect_live(1);
+	ck_assert_int_eq(smal_root_remove(gc, &slot), SMAL_OK);
+	expect_live(1);
+	ck_assert_int_eq(smal_root_remove(gc, &slot), SMAL_OK);
+	expect_live(0);
+	ck_assert_int_eq(smal_root_remove(gc, &slot), SMAL_ERROR_INVALID);
+	told_once(SMAL_ERROR_INVALID);
+}
+END_TEST
+
+START_TEST(test_many_slots)
+{
+	enum { SLOTS = 1000 };
+	static void *slots[SLOTS];
+
+	for (int i = 0; i < SLOTS; i++) {
+		slots[i] = fresh();
+		ck_assert_int_eq(smal_root_add(gc, &slots[i], NULL), SMAL_OK);
+	}
+	for (int i = 0; i < SLOTS; i += 2)
+		ck_assert_int_eq(smal_root_remove(gc, &slots[i]), SMAL_OK);
+	expect_live(SLOTS / 2);
+	for (int i = 1; i < SLOTS; i += 2)
+		ck_assert_ptr_eq(smal_type_of(slots[i]), pair);
+}
+END_TEST
+
+/* ---- Ranges ---- */
+
+START_TEST(test_range)
+{
+	static void *range[100];
+
+	ck_assert_int_eq(smal_root_add_range(gc, range, range + 100, "range"), SMAL_OK);
+	for (int i = 0; i < 100; i++)
+		range[i] = fresh();
+	expect_live(100);
+	memset(range, 0, sizeof range);
+	range[0] = fresh();
+	range[99] = fresh();
+	expect_live(2);
+	ck_assert_int_eq(smal_root_remove(gc, range), SMAL_OK);
+	expect_live(0);
+}
+END_TEST
+
+/* Every byte of an object, and the one after it, keeps it; the one before does
+ * not. */
+START_TEST(test_range_interior)
+{
+	static const size_t sizes[] = { 16, 24, 200, 3000, 20000, 200000 };
+	static void *range[1];
+
+	ck_assert_int_eq(smal_root_add_range(gc, range, range + 1, "range"), SMAL_OK);
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+		size_t step = sizes[s] / 10;
+
+		for (size_t at = 0; at <= sizes[s]; at += step) {
+			char *object = heap_alloc_bytes(text, sizes[s]);
+
+			at = at + step > sizes[s] ? sizes[s] : at;
+			if (at == sizes[s])
+				at = smal_size(object);
+			range[0] = object + at;
+			expect_live(1);
+			ck_assert_ptr_eq(smal_type_of(object), text);
+		}
+		range[0] = NULL;
+		expect_live(0);
+		range[0] = (char *)heap_alloc_bytes(text, sizes[s]) - 1;
+		expect_live(0);
+	}
+}
+END_TEST
+
+/* Words are looked at where they are aligned, and only inside the range. */
+START_TEST(test_range_bounds)
+{
+	static struct {
+		void *before, *inside[2], *after;
+	} range;
+	char *base = (char *)range.inside;
+
+	ck_assert_int_eq(smal_root_add_range(gc, base, base, "empty"), SMAL_OK);
+	range.before = fresh();
+	range.inside[0] = fresh();
+	range.inside[1] = fresh();
+	range.after = fresh();
+	expect_live(0);
+	ck_assert_int_eq(smal_root_remove(gc, base), SMAL_OK);
+
+	ck_assert_int_eq(smal_root_add_range(gc, base, base + sizeof range.inside, NULL), SMAL_OK);
+	range.before = fresh();
+	range.inside[0] = fresh();
+	range.inside[1] = fresh();
+	range.after = fresh();
+	expect_live(2);
+	ck_assert_int_eq(smal_root_remove(gc, base), SMAL_OK);
+
+	/* Cut inside of words: only the whole one counts. */
+	range.inside[0] = fresh();
+	range.inside[1] = fresh();
+	ck_assert_int_eq(smal_root_add_range(gc, base + 1, base + sizeof range.inside, NULL),
+	                 SMAL_OK);
+	expect_live(1);
+	ck_assert_int_eq(smal_root_remove(gc, base + 1), SMAL_OK);
+	range.inside[0] = fresh();
+	ck_assert_int_eq(smal_root_add_range(gc, base, base + sizeof range.inside - 1, NULL),
+	                 SMAL_OK);
+	expect_live(1);
+	ck_assert_int_eq(smal_root_remove(gc, base), SMAL_OK);
+	ck_assert_int_eq(smal_root_add_range(gc, base + 1, base, NULL), SMAL_ERROR_INVALID);
+	told_once(SMAL_ERROR_INVALID);
+	ck_assert_int_eq(smal_root_add_range(gc, NULL, base, NULL), SMAL_ERROR_INVALID);
+	told_once(SMAL_ERROR_INVALID);
+}
+END_TEST
+
+/* ---- Functions ---- */
+
+struct hoard {
+	void *exact, *array[3], *interior;
+	unsigned calls;
+};
+
+static void mark_hoard(struct smal_marker *marker, void *user)
+{
+	struct hoard *hoard = user;
+
+	hoard->calls++;
+	smal_mark(marker, hoard->exact);
+	smal_mark_array(marker, hoard->array, 3);
+	smal_mark_range(marker, &hoard->interior, &hoard->interior + 1);
+}
+
+static void fill(struct hoard *hoard)
+{
+	hoard->exact = fresh();
+	hoard->array[0] = NULL;
+	hoard->array[1] = fresh();
+	hoard->array[2] = fresh();
+	hoard->interior = (char *)heap_alloc_bytes(text, 100) + 99;
+}
+
+START_TEST(test_function)
+{
+	struct hoard one = { 0 }, two = { 0 };
+
+	ck_assert_int_eq(smal_root_add_function(gc, mark_hoard, &one, "one"), SMAL_OK);
+	ck_assert_int_eq(smal_root_add_function(gc, mark_hoard, &two, "two"), SMAL_OK);
+	fill(&one);
+	fill(&two);
+	expect_live(8);
+	ck_assert_uint_ge(one.calls, 1);
+	ck_assert_int_eq(smal_root_remove(gc, &one), SMAL_OK);
+	one.calls = 0;
+	expect_live(4);
+	ck_assert_uint_eq(one.calls, 0);
+	ck_assert_int_eq(smal_root_add_function(gc, NULL, &one, NULL), SMAL_ERROR_INVALID);
+	told_once(SMAL_ERROR_INVALID);
+}
+END_TEST
+
+/* ---- Static data ---- */
+
+static void *volatile in_bss;
+static void *volatile in_data[2] = { (void *)1, NULL };
+
+START_TEST(test_static)
+{
+	in_bss = (char *)fresh() + 3;
+	in_data[1] = fresh();
+	ck_assert_int_eq(smal_root_add_static(gc), SMAL_OK);
+	expect_live(2);
+	ck_assert_int_eq(smal_root_add_static(gc), SMAL_ERROR_BUSY);
+	told_once(SMAL_ERROR_BUSY);
+	in_bss = NULL;
+	expect_live(1);
+	ck_assert_int_eq(smal_root_remove(gc, NULL), SMAL_OK);
+	expect_live(0);
+	ck_assert_int_eq(smal_root_remove(gc, NULL), SMAL_ERROR_INVALID);
+	told_once(SMAL_ERROR_INVALID);
+	in_data[1] = NULL;
+}
+END_TEST
+
+/* ---- Frames ---- */
+
+static unsigned descend(unsigned depth)
+{
+	void *local[3] = { NULL };
+	struct smal_frame frame;
+	unsigned below = 0;
+
+	smal_frame_push(thread, &frame, local, 3);
+	local[0] = fresh();
+	local[2] = fresh();
+	if (depth > 0)
+		below = descend(depth - 1);
+	else
+		expect_live(2 * 51);
+	ck_assert_ptr_eq(smal_type_of(local[0]), pair);
+	ck_assert_ptr_eq(smal_type_of(local[2]), pair);
+	smal_frame_pop(thread, &frame);
+	return below + 1;
+}
+
+START_TEST(test_frames)
+{
+	ck_assert_uint_eq(descend(50), 51);
+	expect_live(0);
+}
+END_TEST
+
+static jmp_buf handler;
+static volatile bool handled;
+
+/* Pushes a frame a level, and leaves by longjmp from the deepest. */
+static __attribute__((noinline)) void fall(unsigned depth)
+{
+	void *local[2] = { NULL };
+	struct smal_frame frame;
+
+	smal_frame_push(thread, &frame, local, 2);
+	local[1] = fresh();
+	if (depth > 0)
+		fall(depth - 1);
+	else if (handled)
+		longjmp(handler, 1);
+	smal_frame_pop(thread, &frame);
+}
+
+/* Overwrites the stack that the frames stood on. */
+static __attribute__((noinline)) unsigned scribble(unsigned seed)
+{
+	volatile unsigned char bytes[8192];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)(seed * 31 + i);
+	return bytes[seed % sizeof bytes];
+}
+
+/* A handler that longjmp reached pops its own frame: those that were pushed
+ * after it go with it, though the stack they stood on is anybody's now. */
+START_TEST(test_frames_after_longjmp)
+{
+	void *outer[1] = { NULL }, *local[1] = { NULL };
+	struct smal_frame outer_frame, frame;
+
+	smal_frame_push(thread, &outer_frame, outer, 1);
+	outer[0] = fresh();
+	for (volatile unsigned round = 1; round < 20; round++) {
+		smal_frame_push(thread, &frame, local, 1);
+		local[0] = fresh();
+		handled = true;
+		if (setjmp(handler) == 0) {
+			fall(round);
+			ck_abort_msg("fall returned");
+		}
+		scribble(round);
+		smal_frame_pop(thread, &frame);
+		local[0] = NULL;
+		expect_live(1);
+	}
+	smal_frame_pop(thread, &outer_frame);
+	expect_live(0);
+	told_nothing();
+}
+END_TEST
+
+START_TEST(test_frames_unknown)
+{
+	struct smal_frame one, two, three, never = { 0 };
+	void *slots[3] = { NULL };
+
+	smal_frame_pop(thread, NULL);
+	told_once(SMAL_ERROR_INVALID);
+	smal_frame_pop(thread, &never);
+	told_once(SMAL_ERROR_INVALID);
+	smal_frame_push(thread, &one, slots, 1);
+	smal_frame_push(thread, &two, slots + 1, 1);
+	smal_frame_push(thread, &three, slots + 2, 1);
+	for (int i = 0; i < 3; i++)
+		slots[i] = fresh();
+	smal_frame_pop(thread, &never);
+	told_once(SMAL_ERROR_INVALID);
+	expect_live(3);
+	smal_frame_pop(thread, &two);
+	expect_live(1);
+	smal_frame_pop(thread, &two);
+	told_once(SMAL_ERROR_INVALID);
+	smal_frame_pop(thread, &three);
+	told_once(SMAL_ERROR_INVALID);
+	expect_live(1);
+	smal_frame_pop(thread, &one);
+	expect_live(0);
+	smal_frame_pop(thread, &one);
+	told_once(SMAL_ERROR_INVALID);
+}
+END_TEST
+
+/* A thread that detaches forgets its frames. */
+START_TEST(test_frames_end_with_thread)
+{
+	void *slots[1] = { NULL };
+	struct smal_frame frame;
+
+	smal_frame_push(thread, &frame, slots, 1);
+	slots[0] = fresh();
+	ck_assert_int_eq(smal_thread_detach(thread), SMAL_OK);
+	ck_assert_int_eq(smal_thread_attach(gc, &thread), SMAL_OK);
+	expect_live(0);
+}
+END_TEST
+
+/* ---- When ---- */
+
+static enum smal_error in_callback[5];
+
+static void meddle(struct smal_marker *marker, void *user)
+{
+	(void)marker;
+	in_callback[0] = smal_root_add(gc, user, NULL);
+	in_callback[1] = smal_root_add_range(gc, user, user, NULL);
+	in_callback[2] = smal_root_add_function(gc, meddle, user, NULL);
+	in_callback[3] = smal_root_add_static(gc);
+	in_callback[4] = smal_root_remove(gc, user);
+}
+
+START_TEST(test_busy_in_callbacks)
+{
+	void *slot = NULL;
+
+	ck_assert_int_eq(smal_root_add_function(gc, meddle, &slot, "meddle"), SMAL_OK);
+	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(in_callback[i], SMAL_ERROR_BUSY);
+	ck_assert_uint_ge(told.count, 5);
+	told_begin();
+	ck_assert_int_eq(smal_root_remove(gc, &slot), SMAL_OK);
+}
+END_TEST
+
+/* Roots may change while no thread is attached. */
+START_TEST(test_without_thread)
+{
+	void *slot = fresh();
+
+	ck_assert_int_eq(smal_thread_detach(thread), SMAL_OK);
+	ck_assert_int_eq(smal_root_add(gc, &slot, "slot"), SMAL_OK);
+	ck_assert_int_eq(smal_thread_attach(gc, &thread), SMAL_OK);
+	expect_live(1);
+	ck_assert_int_eq(smal_thread_detach(thread), SMAL_OK);
+	ck_assert_int_eq(smal_root_remove(gc, &slot), SMAL_OK);
+	ck_assert_int_eq(smal_thread_attach(gc, &thread), SMAL_OK);
+	expect_live(0);
+}
+END_TEST
+
+static Suite *root_suite(void)
+{
+	Suite *suite = suite_create("root");
+	TCase *statics = tcase_create("statics");
+	TCase *slots = tcase_create("slots");
+	TCase *ranges = tcase_create("ranges");
+	TCase *others = tcase_create("others");
+	TCase *frames = tcase_create("frames");
+
+	/* First: what others leave in static variables would be roots. */
+	tcase_add_checked_fixture(statics, begin, heap_end);
+	tcase_add_test(statics, test_static);
+	suite_add_tcase(suite, statics);
+
+	tcase_add_checked_fixture(slots, begin, heap_end);
+	tcase_add_test(slots, test_slot);
+	tcase_add_test(slots, test_slot_is_exact);
+	tcase_add_test(slots, test_same_slot_twice);
+	tcase_add_test(slots, test_many_slots);
+	suite_add_tcase(suite, slots);
+
+	tcase_add_checked_fixture(ranges, begin, heap_end);
+	tcase_add_test(ranges, test_range);
+	tcase_add_test(ranges, test_range_interior);
+	tcase_add_test(ranges, test_range_bounds);
+	suite_add_tcase(suite, ranges);
+
+	tcase_add_checked_fixture(others, begin, heap_end);
+	tcase_add_test(others, test_function);
+	tcase_add_test(others, test_busy_in_callbacks);
+	tcase_add_test(others, test_without_thread);
+	suite_add_tcase(suite, others);
+
+	tcase_add_checked_fixture(frames, begin, heap_end);
+	tcase_add_test(frames, test_frames);
+	tcase_add_test(frames, test_frames_after_longjmp);
+	tcase_add_test(frames, test_frames_unknown);
+	tcase_add_test(frames, test_frames_end_with_thread);
+	suite_add_tcase(suite, frames);
+	return suite;
+}
+
+int main(void)
+{
+	return test_main(root_suite);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check_stats.c: the counts of a type and of a collector are those of a program
+ * that counts for itself, at any time, and a walk over all objects meets each
+ * live one once.
+ */
+#include "test/collector.h"
+
+#include <string.h>
+
+enum { TYPES = 6, SLOTS = 2000 };
+
+static struct {
+	struct smal_type *type;
+	size_t bytes;
+	uint64_t allocated_objects, allocated_bytes, freed_objects, freed_bytes;
+} types[TYPES];
+
+static struct {
+	void *object;
+	int type;
+	size_t bytes;
+	bool seen;
+} slots[SLOTS];
+
+static unsigned frees_run;
+
+static void free_one(void *object, void *user)
+{
+	(void)object;
+	(void)user;
+	frees_run++;
+}
+
+static void mark_slots(struct smal_marker *marker, void *user)
+{
+	(void)user;
+	for (int i = 0; i < SLOTS; i++)
+		smal_mark(marker, slots[i].object);
+}
+
+static void begin(void)
+{
+	static const struct smal_type_desc descs[TYPES] = {
+		{ .name = "16", .bytes = 16 },
+		{ .name = "24", .bytes = 24 },
+		{ .name = "freed", .bytes = 72, .free = free_one },
+		{ .name = "text" },
+		{ .name = "freed text", .free = free_one },
+		{ .name = "large", .bytes = 150000 },
+	};
+
+	heap_begin_exact();
+	memset(types, 0, sizeof types);
+	memset(slots, 0, sizeof slots);
+	frees_run = 0;
+	for (int i = 0; i < TYPES; i++) {
+		types[i].type = heap_type(&descs[i]);
+		types[i].bytes = descs[i].bytes;
+	}
+	ck_assert_int_eq(smal_root_add_function(gc, mark_slots, NULL, "slots"), SMAL_OK);
+}
+
+static void allocated(int slot, int type, void *object)
+{
+	slots[slot].object = object;
+	slots[slot].type = type;
+	slots[slot].bytes = smal_size(object);
+	types[type].allocated_objects++;
+	types[type].allocated_bytes += slots[slot].bytes;
+}
+
+static void dead(int slot)
+{
+	types[slots[slot].type].freed_objects++;
+	types[slots[slot].type].freed_bytes += slots[slot].bytes;
+	slots[slot].object = NULL;
+}
+
+/* The counts of all types, and their sums in the collector's. */
+static void expect_counts(void)
+{
+	struct smal_stats one, sum = { 0 };
+	struct smal_gc_stats all;
+
+	for (int i = 0; i < TYPES; i++) {
+		smal_type_get_stats(types[i].type, &one);
+		EXPECT(one.allocated_objects == types[i].allocated_objects);
+		EXPECT(one.allocated_bytes == types[i].allocated_bytes);
+		EXPECT(one.freed_objects == types[i].freed_objects);
+		EXPECT(one.freed_bytes == types[i].freed_bytes);
+		EXPECT(one.live_objects == one.allocated_objects - one.freed_objects);
+		EXPECT(one.live_bytes == one.allocated_bytes - one.freed_bytes);
+		EXPECT(one.pending_objects == 0 && one.heap_bytes >= one.live_bytes);
+		sum.allocated_objects += one.allocated_objects;
+		sum.allocated_bytes += one.allocated_bytes;
+		sum.freed_objects += one.freed_objects;
+		sum.freed_bytes += one.freed_bytes;
+		sum.live_objects += one.live_objects;
+		sum.live_bytes += one.live_bytes;
+		sum.heap_bytes += one.heap_bytes;
+	}
+	smal_gc_get_stats(gc, &all);
+	EXPECT(memcmp(&all.objects, &sum, sizeof sum) == 0);
+}
+
+static int see(void *object, struct smal_type *type, size_t bytes, void *user)
+{
+	int slot = -1;
+
+	for (int i = 0; i < SLOTS && slot < 0; i++)
+		if (slots[i].object == object)
+			slot = i;
+	EXPECT(slot >= 0 && !slots[slot].seen);
+	slots[slot].seen = true;
+	EXPECT(types[slots[slot].type].type == type && slots[slot].bytes == bytes);
+	++*(unsigned *)user;
+	return 0;
+}
+
+static void expect_walk(void)
+{
+	unsigned count = 0, expected = 0;
+
+	for (int i = 0; i < SLOTS; i++) {
+		slots[i].seen = false;
+		expected += slots[i].object != NULL;
+	}
+	ck_assert_int_eq(smal_each_object(thread, see, &count), 0);
+	ck_assert_uint_eq(count, expected);
+}
+
+/* Allocation, early frees, new sizes and collections, in any order. */
+START_TEST(test_random)
+{
+	size_t steps = heap_scale(300000);
+	struct test_random random;
+
+	test_random_init(&random, 1);
+	for (size_t step = 0; step < steps; step++) {
+		int slot = (int)test_random_below(&random, SLOTS);
+		int type = (int)test_random_below(&random, test_random_below(&random, 50) != 0
+		                                                   ? TYPES - 1
+		                                                   : TYPES);
+		size_t bytes = (size_t)1 << test_random_below(&random, step % 50 == 0 ? 20 : 10);
+
+		if (slots[slot].object == NULL) {
+			allocated(slot, type,
+			          types[type].bytes != 0
+			                  ? heap_alloc(types[type].type)
+			                  : heap_alloc_bytes(types[type].type, bytes));
+		} else if (step % 3 != 0 || smal_size(slots[slot].object) > 100000) {
+			EXPECT(smal_free(thread, slots[slot].object) == SMAL_OK);
+			dead(slot);
+		} else if (types[slots[slot].type].bytes == 0 &&
+		           smal_resize(thread, slots[slot].object, bytes) == SMAL_OK) {
+			/* What grows was allocated, and what shrinks never was. */
+			size_t size = smal_size(slots[slot].object);
+
+			types[slots[slot].type].allocated_bytes += size - slots[slot].bytes;
+			slots[slot].bytes = size;
+		}
+		if (step % 64 == 0)
+			expect_counts();
+		if (test_random_below(&random, steps / 30 + 1) == 0) {
+			expect_walk();
+			for (int i = 0; i < SLOTS; i++)
+				if (slots[i].object != NULL && test_random_below(&random, 4) == 0)
+					dead(i);
+			heap_collect();
+			expect_counts();
+			expect_walk();
+		}
+	}
+	ck_assert_uint_eq(frees_run, types[2].freed_objects + types[4].freed_objects);
+}
+END_TEST
+
+/* Counts outlive their type. */
+START_TEST(test_ended_type)
+{
+	struct smal_gc_stats before, after;
+
+	for (int i = 0; i < SLOTS; i++)
+		heap_alloc(types[1].type);
+	roots[0] = heap_alloc_bytes(types[3].type, 200000);
+	smal_gc_get_stats(gc, &before);
+	heap_collect();
+	ck_assert_int_eq(smal_type_destroy(types[1].type), SMAL_OK);
+	smal_gc_get_stats(gc, &after);
+	ck_assert_uint_eq(after.objects.allocated_objects, before.objects.allocated_objects);
+	ck_assert_uint_eq(after.objects.allocated_bytes, before.objects.allocated_bytes);
+	ck_assert_uint_eq(after.objects.freed_objects, SLOTS);
+	ck_assert_uint_eq(after.objects.live_objects, 1);
+	ck_assert_uint_eq(after.objects.live_bytes, 200704);
+	heap_check();
+}
+END_TEST
+
+/* ---- The walk ---- */
+
+static uintptr_t last;
+static unsigned visited, stop_at;
+
+static int stop(void *object, struct smal_type *type, size_t bytes, void *user)
+{
+	(void)type;
+	(void)bytes;
+	ck_assert_ptr_eq(user, &last);
+	/* In the order of addresses within a buffer. */
+	if ((uintptr_t)object >> 16 == last >> 16)
+		ck_assert_uint_gt((uintptr_t)object, last);
+	last = (uintptr_t)object;
+	return ++visited == stop_at ? (int)stop_at + 1000 : 0;
+}
+
+START_TEST(test_walk_stops)
+{
+	for (int i = 0; i < 3000; i++)
+		roots[i % ROOTS] = heap_alloc(types[i % 3].type);
+	for (stop_at = 1; stop_at <= 3000; stop_at += 599) {
+		visited = 0;
+		last = 0;
+		ck_assert_int_eq(smal_each_object(thread, stop, &last), (int)stop_at + 1000);
+		ck_assert_uint_eq(visited, stop_at);
+	}
+	visited = 0;
+	last = 0;
+	stop_at = 5000;
+	ck_assert_int_eq(smal_each_object(thread, stop, &last), 0);
+	ck_assert_uint_eq(visited, 3000);
+}
+END_TEST
+
+START_TEST(test_walk_of_nothing)
+{
+	stop_at = 1;
+	visited = 0;
+	ck_assert_int_eq(smal_each_object(thread, stop, &last), 0);
+	ck_assert_uint_eq(visited, 0);
+	roots[0] = heap_alloc(types[0].type);
+	roots[0] = NULL;
+	heap_collect();
+	ck_assert_int_eq(smal_each_object(thread, stop, &last), 0);
+}
+END_TEST
+
+/* ---- The space ---- */
+
+START_TEST(test_space)
+{
+	struct smal_space_stats before, during, after;
+
+	smal_trim(thread);
+	smal_get_space_stats(&before);
+	for (int i = 0; i < 100; i++)
+		allocated(i, 3, memset(heap_alloc_bytes(types[3].type, 500000), 1, 500000));
+	smal_get_space_stats(&during);
+	ck_assert_uint_ge(during.used_bytes, before.used_bytes + 100 * 500000);
+	for (int i = 0; i < 100; i++)
+		dead(i);
+	heap_collect();
+	smal_trim(thread);
+	smal_get_space_stats(&after);
+	ck_assert_uint_le(after.used_bytes, before.used_bytes);
+	ck_assert_uint_eq(after.dirty_bytes, 0);
+	ck_assert_uint_eq(after.committed_bytes,
+	                  after.used_bytes + after.free_bytes + after.metadata_bytes);
+	ck_assert_uint_le(after.committed_bytes, after.reserved_bytes);
+	ck_assert_uint_eq(after.os_failures, before.os_failures);
+}
+END_TEST
+
+static Suite *stats_suite(void)
+{
+	Suite *suite = suite_create("stats");
+	TCase *counts = tcase_create("counts");
+
+	tcase_add_checked_fixture(counts, begin, heap_end);
+	tcase_add_test(counts, test_random);
+	tcase_add_test(counts, test_ended_type);
+	tcase_add_test(counts, test_walk_stops);
+	tcase_add_test(counts, test_walk_of_nothing);
+	tcase_add_test(counts, test_space);
+	suite_add_tcase(suite, counts);
+	return suite;
+}
+
+int main(void)
+{
+	return test_main(stats_suite);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* A type has an alignment of a GiB. */
+/* expect: smal: smal_type_create: alignment is not a power of two up to 4096: 1073741824 for
+ * type wide */
+/* ends: abort */
+#include "test/misuse/misuse.h"
+
+int main(void)
+{
+	struct smal_type_desc desc = {
+		.name = "wide",
+		.alignment = (size_t)1 << 30,
+	};
+	struct smal_type *type;
+
+	begin();
+	smal_type_create(gc, &desc, &type);
+	return 0;
+}

@@ -1,0 +1,2 @@
+;; Too many arguments for a primitive.
+(display (string-length "a" "b"))

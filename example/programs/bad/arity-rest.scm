@@ -1,0 +1,3 @@
+;; At least one.
+(define (most first . rest) (apply max first rest))
+(most)

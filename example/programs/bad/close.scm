@@ -1,0 +1,2 @@
+;; One parenthesis too many.
+(display 1))

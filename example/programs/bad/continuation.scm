@@ -1,0 +1,3 @@
+;; A continuation only leads out.
+(define k (call/cc (lambda (k) k)))
+(k 1)

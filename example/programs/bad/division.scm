@@ -1,0 +1,4 @@
+;; Division by zero.
+(display (/ 1.0 0))
+(newline)
+(display (quotient 1 0))

@@ -1,0 +1,2 @@
+;; Two ends of one list.
+'(1 . 2 3)

@@ -1,0 +1,2 @@
+;; An escape that strings do not know.
+(display "a\qb")

@@ -1,0 +1,2 @@
+;; Unknown # syntax.
+(display #hello)

@@ -1,0 +1,2 @@
+;; Before the beginning.
+(string-ref "abc" -1)

@@ -1,0 +1,2 @@
+;; Not a number, and not a symbol either.
+(display 12ab)

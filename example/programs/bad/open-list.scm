@@ -1,0 +1,7 @@
+;; The list does not end.
+(display "before")
+(newline)
+(define (f x)
+  (if x
+      1
+      2)

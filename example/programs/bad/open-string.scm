@@ -1,0 +1,2 @@
+;; The string does not end.
+(define s "abc)

@@ -1,0 +1,5 @@
+;; Anything can be raised.
+(define (check x)
+  (if (negative? x) (raise (list 'negative x)) x))
+(check 1)
+(check -1)

@@ -1,0 +1,10 @@
+;; The same, caught; the program goes on, and may do it again.
+(define (count n) (+ 1 (count n)))
+(define (try)
+  (guard (e ((error-object? e) (error-object-text e)))
+    (count 0)))
+(display (try))
+(newline)
+(display (try))
+(newline)
+(display (car (try)))

@@ -1,0 +1,3 @@
+;; A body of definitions alone.
+(define (f)
+  (define x 1))

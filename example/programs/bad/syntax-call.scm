@@ -1,0 +1,2 @@
+;; A call that is no list.
+(display (+ 1 . 2))

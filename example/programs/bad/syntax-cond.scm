@@ -1,0 +1,3 @@
+;; A clause that is no list.
+(cond (#f 1)
+      else)

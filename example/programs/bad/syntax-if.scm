@@ -1,0 +1,3 @@
+;; if without a test.
+(define (f x)
+  (if))

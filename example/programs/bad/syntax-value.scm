@@ -1,0 +1,2 @@
+;; Syntax is not a value.
+(map if '(1 2))

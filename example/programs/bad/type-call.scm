@@ -1,0 +1,4 @@
+;; A call of what is no procedure.
+(define f 'f)
+(display
+ (f 1 2))

@@ -127,8 +127,8 @@ static value apply(const value *a)
 	return call_any(next, count, FALSE);
 }
 
-/** A call of anything but a closure that takes the arguments as they are. */
-static value call_slow(const struct node *node, value procedure, struct environment *e)
+/** A call with many arguments. */
+static value call_wide(const struct node *node, value procedure, struct environment *e)
 {
 	size_t count = node->count - 1, i;
 	value *a = alloca(call_words(procedure, count) * sizeof(value));
@@ -137,6 +137,21 @@ static value call_slow(const struct node *node, value procedure, struct environm
 	for (i = 1; i <= count; i++)
 		a[i] = evaluate(node->kids[i], e);
 	return call_any(a, count, node->place);
+}
+
+/** A call of anything but a closure that takes the arguments as they are. No
+ *  primitive has optional arguments beyond its fourth. */
+static value call_other(const struct node *node, value procedure, struct environment *e)
+{
+	value a[STACK_VARIABLES];
+	size_t i;
+
+	if (node->count + 2 > STACK_VARIABLES)
+		return call_wide(node, procedure, e);
+	a[0] = procedure;
+	for (i = 1; i < node->count; i++)
+		a[i] = evaluate(node->kids[i], e);
+	return call_any(a, node->count - 1, node->place);
 }
 
 /** What stands in the place of the procedure, a global most of the time. */
@@ -164,7 +179,7 @@ value run_call(const struct node *node, struct environment *e)
 	size_t i;
 
 	if (!is_simple(procedure, node->count - 1)) {
-		result = call_slow(node, procedure, e);
+		result = call_other(node, procedure, e);
 		return result == TAIL ? run_next(&frame) : result;
 	}
 	next = (struct environment *)&frame;
@@ -186,7 +201,7 @@ value run_tail_call(const struct node *node, struct environment *e)
 	size_t i;
 
 	if (!is_simple(procedure, node->count - 1))
-		return call_slow(node, procedure, e);
+		return call_other(node, procedure, e);
 	if (closure->code->on_stack) {
 		for (i = 1; i < node->count; i++)
 			arguments[i - 1] = evaluate(node->kids[i], e);

@@ -112,6 +112,8 @@ START_TEST(test_alignments)
 }
 END_TEST
 
+enum { GIANTS = 3 };
+
 /* Objects of many GiB are addresses first of all. */
 START_TEST(test_giant)
 {
@@ -121,7 +123,7 @@ START_TEST(test_giant)
 	struct smal_type *giant = heap_type(&desc);
 	char *object;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < GIANTS; i++) {
 		object = kept[i] = i % 2 == 0 ? heap_alloc_bytes(type, bytes - 5) : heap_alloc(giant);
 		ck_assert_uint_eq(smal_size(object), bytes);
 		ck_assert_int_eq(object[0] | object[bytes / 2] | object[bytes - 1], 0);
@@ -134,9 +136,9 @@ START_TEST(test_giant)
 	/* The last byte is reached by an interior pointer alone. */
 	kept[0] = (char *)kept[0] + bytes / 2;
 	heap_collect();
-	for (int i = 1; i < 4; i++)
+	for (int i = 1; i < GIANTS; i++)
 		ck_assert_int_eq(((char *)kept[i])[bytes - 1], i + 1);
-	ck_assert_uint_eq(heap_live(), 4);
+	ck_assert_uint_eq(heap_live(), GIANTS);
 	ck_assert_int_eq(smal_free(thread, kept[1]), SMAL_OK);
 }
 END_TEST

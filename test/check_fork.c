@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LISTS = ROOTS };
+enum { LISTS = ROOTS, DEPTH = 1 };
 
 struct cell {
 	struct cell *next;
@@ -142,7 +142,7 @@ static void fork_and_work(unsigned depth)
 			_exit(0);
 		}
 		work(which + 1);
-		if (depth == 2) {
+		if (depth == DEPTH) {
 			expect_child(child);
 		} else {
 			int status;
@@ -165,7 +165,7 @@ START_TEST(test_fork)
 {
 	begin(&options[_i]);
 	grow(heap_scale(1000));
-	fork_and_work(2);
+	fork_and_work(DEPTH);
 	heap_check();
 	heap_end();
 }

@@ -125,7 +125,8 @@ START_TEST(test_dense_layouts)
 
 	make_leaves();
 	layout.bits = ones;
-	for (layout.words = 1; layout.words <= 2 * WORD_BITS; layout.words++) {
+	for (layout.words = 1; layout.words <= 2 * WORD_BITS;
+	     layout.words += test_is_slow() ? 7 : 1) {
 		expect_layout(layout.words * sizeof(uintptr_t));
 		expect_layout(layout.words * sizeof(uintptr_t) + 40);
 	}
@@ -140,7 +141,7 @@ START_TEST(test_random_layouts)
 	make_leaves();
 	test_random_init(&random, 1);
 	layout.bits = bits;
-	for (int i = 0; i < 300; i++) {
+	for (size_t i = 0; i < heap_scale(300); i++) {
 		for (int w = 0; w < 4; w++)
 			bits[w] = (uintptr_t)(test_random_next(&random) &
 			                      test_random_next(&random));
@@ -372,6 +373,8 @@ START_TEST(test_interior)
 	struct smal_type_desc desc = { .name = "t" };
 
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+		size_t step = sizes[s] / (test_is_slow() && sizes[s] > 1 << 20 ? 1 : 9);
+
 		for (unsigned flag = 0; flag <= SMAL_TYPE_INTERIOR; flag++) {
 			struct smal_type *type;
 			uintptr_t object, *holder;
@@ -379,9 +382,10 @@ START_TEST(test_interior)
 			desc.bytes = sizes[s];
 			desc.flags = flag;
 			type = heap_type(&desc);
-			for (size_t at = 1; at < sizes[s]; at += sizes[s] / 9) {
+			for (size_t at = 1; at < sizes[s]; at += step) {
 				/* A neighbour on either side, so that nothing else is meant. */
-				object = (uintptr_t)heap_alloc(type);
+				if (sizes[s] < 1 << 20)
+					heap_alloc(type);
 				object = (uintptr_t)heap_alloc(type);
 				if (sizes[s] < 1 << 20)
 					heap_alloc(type);

@@ -214,6 +214,11 @@ static const size_t limit_sizes[] = { 16, 24, 1000, 20000, 300000 };
 
 enum { LIMIT_SIZES = sizeof limit_sizes / sizeof *limit_sizes, LIMIT = 4 * MIB };
 
+static int limit_rounds(void)
+{
+	return test_is_slow() ? 4 : 6;
+}
+
 /* Fills an array with objects until no more can be had. */
 static size_t fill(void **objects, size_t most, size_t each)
 {
@@ -234,7 +239,7 @@ START_TEST(test_limit)
 	array = heap_array_type();
 	roots[0] = objects = heap_alloc_bytes(array, most * sizeof *objects);
 	ck_assert_int_eq(smal_gc_set_limit(gc, smal_size(objects) + LIMIT), SMAL_OK);
-	for (int round = 0; round < 5; round++) {
+	for (int round = 0; round < limit_rounds(); round++) {
 		count = fill(objects, most, each);
 		ck_assert_uint_lt(count, most);
 		ck_assert_uint_gt(count * each, LIMIT - 2 * MIB);
@@ -249,7 +254,7 @@ START_TEST(test_limit)
 		/* With some dropped there is room again, by the collection that an
 		 * allocation makes; or at once, if they are freed. */
 		for (size_t i = round % 2; i < count; i += 2) {
-			if (round >= 3)
+			if (round % 3 == 2)
 				EXPECT(smal_free(thread, objects[i]) == SMAL_OK);
 			objects[i] = NULL;
 		}
@@ -260,7 +265,7 @@ START_TEST(test_limit)
 		roots[1] = NULL;
 	}
 	/* What dies at every step needs no more. */
-	waste(20 * LIMIT, each);
+	waste(heap_scale(20 * LIMIT), each);
 	told_nothing();
 	heap_end();
 }

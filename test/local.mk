@@ -12,6 +12,28 @@
 # are, are the examples of the manual.
 
 unit_tests = \
+	test/check_list \
+	test/check_option \
+	test/check_word \
+	test/check_fail \
+	test/check_os \
+	test/check_provider \
+	test/check_fsa \
+	test/check_tree \
+	test/check_table \
+	test/check_segment \
+	test/check_space \
+	test/check_purge \
+	test/check_element \
+	test/check_stride \
+	test/check_buffer \
+	test/check_shortage \
+	test/model_tree \
+	test/model_space \
+	test/model_element \
+	test/model_stride \
+	test/nomem_space \
+	test/stress_space \
 	test/check_alloc \
 	test/check_fork \
 	test/check_gc \
@@ -27,6 +49,23 @@ unit_tests = \
 	test/model_gc \
 	test/check_public \
 	test/check_support
+
+# In front of the system's memory calls, for what uses test/fault.h.
+fault_ldflags = -Wl,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise
+test_check_os_LDFLAGS = $(fault_ldflags)
+test_check_provider_LDFLAGS = $(fault_ldflags)
+test_check_fsa_LDFLAGS = $(fault_ldflags)
+test_check_tree_LDFLAGS = $(fault_ldflags)
+test_check_table_LDFLAGS = $(fault_ldflags)
+test_check_space_LDFLAGS = $(fault_ldflags)
+test_check_purge_LDFLAGS = $(fault_ldflags)
+test_check_element_LDFLAGS = $(fault_ldflags)
+test_check_stride_LDFLAGS = $(fault_ldflags)
+test_check_buffer_LDFLAGS = $(fault_ldflags)
+test_model_space_LDFLAGS = $(fault_ldflags)
+test_model_element_LDFLAGS = $(fault_ldflags)
+test_model_stride_LDFLAGS = $(fault_ldflags)
+test_nomem_space_LDFLAGS = $(fault_ldflags)
 
 misuse_tests = \
 	test/misuse/double_free \
@@ -87,7 +126,8 @@ LDADD = test/libsupport.la libsmal-core.la $(CHECK_LIBS)
 
 if CHECK_FRAMEWORK
 check_LTLIBRARIES += test/libsupport.la
-test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test/collector.c
+test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test/collector.c \
+	test/fault.h test/fault.c test/ground.h test/ground.c
 test_check_queue_LDFLAGS = -Wl,--wrap=smal_space_take
 check_PROGRAMS += $(unit_tests) $(misuse_tests)
 TESTS += $(unit_tests)

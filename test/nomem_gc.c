@@ -35,7 +35,11 @@ static const char *scenario_name;
 
 /* ---- What is done ---- */
 
-enum { CELLS = 1200 };
+/* How much of it. */
+static unsigned cells(void)
+{
+	return test_is_slow() ? 300 : 1200;
+}
 
 struct cell {
 	struct cell *next;
@@ -113,7 +117,7 @@ static void *expect_object(void *object)
 
 static size_t text_bytes(uintptr_t id)
 {
-	return id % 500 == 77 ? (size_t)300 << 20 : id % 100 == 7 ? 150000 + id * 500
+	return id % 500 == 77 ? (size_t)(test_is_slow() ? 3 : 300) << 20 : id % 100 == 7 ? 150000 + id * 500
 	                                          : id % 10 == 3  ? 20000
 	                                                          : 8 + id % 700;
 }
@@ -154,9 +158,9 @@ static void collect(void)
 }
 
 /* Work; what fails is given up for now. */
-static void work(unsigned cells)
+static void work(unsigned count)
 {
-	for (unsigned i = 0; i < cells; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		if (!add_cell())
 			collect();
 		if (i % 400 == 150)
@@ -201,9 +205,9 @@ static void scenario_all(unsigned nth, bool persistent)
 	step(make_types);
 	step(add_roots);
 	step(add_static);
-	work(CELLS / 2);
+	work(cells() / 2);
 	fault_end();
-	work(CELLS / 2);
+	work(cells() / 2);
 	end();
 }
 
@@ -214,12 +218,12 @@ static void scenario_work(unsigned nth, bool persistent)
 	unsigned before;
 
 	DEMAND(create() && attach() && make_types() && add_roots());
-	work(200);
+	work(20);
 	fault_begin(nth, persistent);
-	work(CELLS);
+	work(cells());
 	fault_end();
 	before = failures;
-	for (int i = 0; i < CELLS; i++)
+	for (unsigned i = 0; i < cells(); i++)
 		DEMAND(add_cell());
 	DEMAND(failures == before);
 	collect();
@@ -230,7 +234,7 @@ static void scenario_work(unsigned nth, bool persistent)
 static void scenario_end(unsigned nth, bool persistent)
 {
 	DEMAND(create() && attach() && make_types() && add_roots());
-	work(800);
+	work(cells() / 2);
 	roots[0] = NULL;
 	cell_count = 0;
 	fault_begin(nth, persistent);
@@ -244,7 +248,7 @@ static void scenario_end(unsigned nth, bool persistent)
 	step(add_roots);
 	work(200);
 	fault_end();
-	work(800);
+	work(cells() / 2);
 	end();
 }
 
@@ -294,15 +298,16 @@ static int run_scenario(int scenario, unsigned nth, bool persistent)
 
 START_TEST(test_faults)
 {
-	unsigned nth = 1, step_by = test_is_slow() ? 7 : 1, failed_runs = 0;
+	unsigned nth = 1, step_by = test_is_slow() ? 17 : 1, failed_runs = 0;
 	int result;
 
 	while ((result = run_scenario(_i / 2, nth, _i % 2 != 0)) != NOT_REACHED) {
 		nth += step_by;
 		failed_runs += result == FAILED;
 	}
-	ck_assert_uint_gt(nth, 10);
-	ck_assert_uint_gt(failed_runs, 0);
+	ck_assert_uint_gt(nth, 1);
+	if (!test_is_slow())
+		ck_assert_uint_gt(failed_runs, 0);
 }
 END_TEST
 

@@ -8,7 +8,7 @@
 (define records
   (if (pair? (cdr (command-line)))
       (string->number (cadr (command-line)))
-      12000))
+      8000))
 
 ;; The writer.
 
@@ -41,28 +41,27 @@
 
 (define (write-json-string text port)
   (write-string "\"" port)
-  (let ((end (string-length text)))
-    (let loop ((i 0) (start 0))
-      (if (= i end)
-          (write-string (substring text start end) port)
-          (let ((code (char->integer (string-ref text i))))
-            (if (or (< code 32) (= code 34) (= code 92))
-                (begin
-                  (write-string (substring text start i) port)
-                  (write-string (escape code) port)
-                  (loop (+ i 1) (+ i 1)))
-                (loop (+ i 1) start))))))
+  (if (memq #t (map (lambda (special) (and (string-search text special 0) #t))
+               specials))
+      (for-each (lambda (c) (write-string (escape c) port)) (string->list text))
+      (write-string text port))
   (write-string "\"" port))
 
-(define (escape code)
-  (case code
-    ((10) "\\n")
-    ((9) "\\t")
-    ((34) "\\\"")
-    ((92) "\\\\")
-    (else (string #\\ #\u #\0 #\0
-                  (string-ref hex (quotient code 16))
-                  (string-ref hex (modulo code 16))))))
+(define specials (list "\"" "\\" "\n" "\t" (string #\alarm)))
+
+(define (escape c)
+  (case c
+    ((#\newline) "\\n")
+    ((#\tab) "\\t")
+    ((#\") "\\\"")
+    ((#\\) "\\\\")
+    (else
+     (let ((code (char->integer c)))
+       (if (< code 32)
+           (string #\\ #\u #\0 #\0
+                   (string-ref hex (quotient code 16))
+                   (string-ref hex (modulo code 16)))
+           (string c))))))
 
 ;; The reader.
 
@@ -182,7 +181,7 @@
           "score" (/ (random 1000000) 64.0)
           "active" (= 0 (random 2))
           "parent" (if (= 0 (modulo i 3)) 'null (quotient i 3))
-          "tags" (make-tags (random 6))
+          "tags" (make-tags (random 12))
           "place" (object "x" (- (random 2000) 1000)
                           "y" (- (random 2000) 1000)
                           "empty" (object)

@@ -9,7 +9,7 @@
 (define arguments (cdr (command-line)))
 
 (define words-drawn
-  (if (pair? arguments) (string->number (car arguments)) 200000))
+  (if (pair? arguments) (string->number (car arguments)) 150000))
 
 (define dictionary-path
   (cond ((and (pair? arguments) (pair? (cdr arguments))) (cadr arguments))

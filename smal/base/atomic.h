@@ -4,9 +4,11 @@
  * file that includes it.
  *
  * Words are AO_t, as wide as a pointer; two functions are for words of 32 bits.
- * libatomic_ops has no fetch-or that
- * returns the old value, and its plain AO_or is invisible to TSan: the
- * returning form below is a compare-and-swap loop.
+ * libatomic_ops has no fetch-or that returns the old value, and its AO_or and
+ * AO_fetch_and_add are assembly that TSan does not see: both are loops around a
+ * compare-and-swap here. Loads, stores and compare-and-swap are the compiler's,
+ * unless AO_PREFER_GENERALIZED is defined, which must not be: it makes loads of
+ * plain reads, which TSan reports.
  */
 #ifndef SMAL_BASE_ATOMIC_H
 #define SMAL_BASE_ATOMIC_H
@@ -59,7 +61,12 @@ static inline void smal_atomic_store_pointer(volatile AO_t *at, void *value)
 /* Returns the old value. */
 static inline uintptr_t smal_atomic_add(volatile AO_t *at, uintptr_t value)
 {
-	return AO_fetch_and_add_full(at, value);
+	uintptr_t old;
+
+	do {
+		old = AO_load(at);
+	} while (!AO_compare_and_swap_full(at, old, old + value));
+	return old;
 }
 
 static inline bool smal_atomic_cas(volatile AO_t *at, uintptr_t expected, uintptr_t value)

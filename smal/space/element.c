@@ -24,6 +24,7 @@
  *   I2  count is the number of bits that are set (modulo 256 where it is full),
  *       and no element below free_index is free
  *   I3  a group is in its class's ring if and only if it has room
+ *   I4  element_count is the number of elements in all groups
  * The space's lock protects all of it.
  */
 #include <smal/space/space.h>
@@ -91,7 +92,9 @@ static bool group_is_open(const struct group *group)
 /* Groups that there can be in the segment's known blocks. */
 static uint32_t group_count(const struct smal_segment *segment)
 {
-	return segment->element_blocks * (SMAL_BLOCK_CHUNKS / segment->group_chunks);
+	size_t groups = (size_t)segment->element_blocks * (SMAL_BLOCK_CHUNKS / segment->group_chunks);
+
+	return (uint32_t)smal_min(groups, smal_segment_groups(segment));
 }
 
 static struct smal_chunk_node *chunk_node(const struct group *group, unsigned chunk)
@@ -328,6 +331,7 @@ void *smal_element_take(struct smal_space *space, size_t bytes)
 	element = element_free(&group, chunk, node->free_index);
 	element_flip(&group, chunk, element);
 	node->free_index = (uint8_t)element;
+	segment->element_count++;
 	if (node->count++ == node->capacity_1)
 		chunk_unlist(&group, chunk);
 	if (!group_has_room(&group))
@@ -386,6 +390,7 @@ bool smal_element_give(struct smal_space *space, void *address)
 
 		element_flip(&group, chunk, element);
 		node->count--;
+		group.segment->element_count--;
 		if (element < node->free_index)
 			node->free_index = (uint8_t)element;
 		if (full)
@@ -452,7 +457,7 @@ static const char *check_chunk(const struct group *group, unsigned chunk, unsign
 	return NULL;
 }
 
-static const char *check_group(const struct group *group)
+static const char *check_group(const struct group *group, uint64_t *elements)
 {
 	unsigned listed = 0, roomy = 0, used, capacity = capacity_of(group->class);
 
@@ -464,6 +469,7 @@ static const char *check_group(const struct group *group)
 		if (why != NULL)
 			return why;
 		roomy += used < capacity;
+		*elements += used;
 	}
 	if (group_has_ring(group)) {
 		unsigned chunk = group->node->free_index;
@@ -514,6 +520,7 @@ static const char *check_classes(struct smal_segment *segment, uint32_t roomy)
 const char *smal_element_check(struct smal_segment *segment)
 {
 	struct smal_fsa_held held = { 0 };
+	uint64_t elements = 0;
 	uint32_t roomy = 0;
 	const char *why;
 
@@ -530,12 +537,15 @@ const char *smal_element_check(struct smal_segment *segment)
 			held.used++;
 			held.index_sum += segment->group_maps[i];
 		}
-		why = check_group(&group);
+		why = check_group(&group, &elements);
 		if (why != NULL)
 			return why;
 		roomy += group_has_room(&group);
 	}
 	held.reserved = held.used;
 	why = check_classes(segment, roomy);
-	return why != NULL ? why : smal_fsa_check(&segment->element_maps, &held);
+	why = why != NULL ? why : smal_fsa_check(&segment->element_maps, &held);
+	if (why == NULL && elements != segment->element_count)
+		why = "element I4: the count of elements is wrong";
+	return why;
 }

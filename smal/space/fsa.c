@@ -13,11 +13,13 @@
 
 #include <string.h>
 
+static const uint32_t no_item = UINT32_MAX;
+
 void smal_fsa_init(struct smal_fsa *fsa, struct smal_account *account, struct smal_area area,
                    size_t item_bytes)
 {
 	*fsa = (struct smal_fsa){ .area = area, .account = account,
-		                  .item_bytes = (uint32_t)item_bytes };
+		                  .item_bytes = (uint32_t)item_bytes, .free = no_item };
 }
 
 bool smal_fsa_reserve(struct smal_fsa *fsa)
@@ -40,7 +42,8 @@ uint32_t smal_fsa_take(struct smal_fsa *fsa)
 	uint32_t index = fsa->free;
 
 	SMAL_ASSERT(fsa->used < fsa->reserved);
-	if (fsa->used++ == fsa->top)
+	fsa->used++;
+	if (index == no_item)
 		return fsa->top++;
 	memcpy(&fsa->free, smal_fsa_at(fsa, index), sizeof fsa->free);
 	return index;
@@ -59,6 +62,8 @@ const char *smal_fsa_check(const struct smal_fsa *fsa, const struct smal_fsa_hel
 	uint64_t sum = held->index_sum, top = fsa->top;
 	uint32_t index = fsa->free;
 
+	if (fsa->item_bytes == 0)
+		return sum == 0 && held->used == 0 ? NULL : "fsa I3: there is no item to hold";
 	if (fsa->used > fsa->reserved ||
 	    (uint64_t)fsa->reserved * fsa->item_bytes > fsa->area.committed_bytes)
 		return "fsa I1: more is promised than there is";
@@ -70,6 +75,8 @@ const char *smal_fsa_check(const struct smal_fsa *fsa, const struct smal_fsa_hel
 		sum += index;
 		memcpy(&index, smal_fsa_at(fsa, index), sizeof index);
 	}
+	if (index != no_item)
+		return "fsa I2: the free list does not end";
 	/* 0 + 1 + ... + (top - 1): an item twice and another not at all shows. */
 	if (fsa->used != held->used || sum != top * (top - 1) / 2)
 		return "fsa I3: an item is held twice or by nobody";

@@ -18,7 +18,8 @@ struct smal_fsa {
 	uint32_t item_bytes;
 	/* Items ever taken; items in use; items promised (>= used). */
 	uint32_t top, used, reserved;
-	/* First of the top - used free items, linked through themselves. */
+	/* First of the top - used free items, linked through themselves; the
+	 * last one leads to no item. */
 	uint32_t free;
 };
 

@@ -54,14 +54,19 @@ static struct smal_area carve(uintptr_t *at, size_t bytes, size_t unit)
 	return area;
 }
 
+static uint32_t region_count(const struct smal_segment *segment)
+{
+	return (segment->block_count + SMAL_REGION_BLOCKS - 1) / SMAL_REGION_BLOCKS;
+}
+
 /* Places the pieces of a segment from `at` on; returns the end. Addresses are
  * only computed, so it serves to count as well. */
 static uintptr_t place(struct smal_segment *segment, struct smal_space *space, uintptr_t at,
                        size_t unit)
 {
 	size_t blocks = segment->block_count;
-	size_t map_bytes = (blocks + SMAL_SEGMENT_REGIONS + 1) * sizeof(struct smal_map);
-	size_t groups = blocks * (SMAL_BLOCK_CHUNKS / segment->group_chunks);
+	size_t map_bytes = (blocks + region_count(segment) + 1) * sizeof(struct smal_map);
+	size_t groups = smal_segment_groups(segment);
 	size_t group_map_bytes = (size_t)segment->group_chunks * sizeof(struct smal_map);
 	struct smal_area area;
 
@@ -79,11 +84,6 @@ static uintptr_t place(struct smal_segment *segment, struct smal_space *space, u
 	segment->groups = (void *)segment->piece[4].base;
 	segment->group_maps = (void *)segment->piece[5].base;
 	return at;
-}
-
-static uint32_t region_count(const struct smal_segment *segment)
-{
-	return (segment->block_count + SMAL_REGION_BLOCKS - 1) / SMAL_REGION_BLOCKS;
 }
 
 /* The levels over a segment whose pieces are placed. */
@@ -283,6 +283,7 @@ bool smal_segment_create_in(struct smal_space *space, char *at, char *limit)
 	/* The buffer's contents are the caller's: nothing is known to be zero. */
 	for (uint32_t block = 0; block < segment->block_count; block++)
 		memset(segment->infos[block].dirty, 0xff, sizeof segment->infos[block].dirty);
+	memset(segment->dirty_regions, 0xff, sizeof segment->dirty_regions);
 	segment->dirty_chunks = (uint32_t)(segment->bytes >> SMAL_CHUNK_LOG2);
 	return true;
 }

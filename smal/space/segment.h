@@ -96,8 +96,10 @@ struct smal_segment {
 	size_t fixed_bytes;
 	/* Memory that huge pages have been asked for, or left out. */
 	size_t huge_bytes;
-	/* Chunks of free blocks and nodes that are dirty. */
+	/* Chunks of free blocks and nodes that are dirty; a bit for each region
+	 * that may have some. */
 	uint32_t dirty_chunks;
+	uint64_t dirty_regions[SMAL_SEGMENT_REGIONS / 64];
 	/* Bytes that are handed out. */
 	size_t used_bytes;
 
@@ -107,6 +109,8 @@ struct smal_segment {
 	struct smal_fsa element_maps;
 	uint32_t group_heads[SMAL_ELEMENT_CLASSES];
 	uint32_t group_chunks;
+	/* Elements in use. */
+	uint64_t element_count;
 	/* Blocks that the pieces for elements are committed for. */
 	uint32_t element_blocks;
 
@@ -151,6 +155,13 @@ static inline unsigned smal_segment_capacity(const struct smal_segment *segment,
 	size_t chunks = (segment->bytes >> SMAL_CHUNK_LOG2) - (size_t)block * SMAL_FAN;
 
 	return (unsigned)smal_min(chunks, SMAL_FAN);
+}
+
+/* Groups of element chunks that there can be. */
+static inline size_t smal_segment_groups(const struct smal_segment *segment)
+{
+	return ((segment->bytes >> SMAL_CHUNK_LOG2) + segment->group_chunks - 1) /
+	       segment->group_chunks;
 }
 
 /* The buffer id of an address, counted from the segment's base: the index of

@@ -12,7 +12,8 @@
  *
  * Invariants (verify.c):
  *   I1  a chunk that is dirty is free
- *   I2  dirty_chunks is the number of dirty bits
+ *   I2  dirty_chunks is the number of dirty bits, and dirty_regions has every
+ *       region of one
  *   I3  used_bytes is the chunks in use, in blocks with a node and without
  *   I4  the table finds every segment by its first and last byte
  *   I5  the memory of all segments and the metadata are what was committed
@@ -86,42 +87,20 @@ static void give_dirty(struct smal_segment *segment, uint32_t chunk, size_t n)
 	segment->dirty_chunks += (uint32_t)n;
 	while (n > 0) {
 		struct smal_block_info *info = &segment->infos[chunk / SMAL_FAN];
+		uint32_t region = chunk / SMAL_FAN / SMAL_REGION_BLOCKS;
 		unsigned first = chunk % SMAL_FAN;
 		unsigned here = (unsigned)smal_min(n, SMAL_FAN - first);
 
 		for (unsigned w = first / 64; w * 64 < first + here; w++)
 			info->dirty[w] |= dirty_mask(w, first, here);
 		info->stamp_ms = now_ms;
+		segment->dirty_regions[region / 64] |= (uint64_t)1 << (region % 64);
 		chunk += here;
 		n -= here;
 	}
 }
 
 /* ---- Blocks ---- */
-
-/* Takes n whole blocks in a row, committed; false if there are none. */
-static bool take_blocks(struct smal_segment *segment, unsigned n, uint32_t *block)
-{
-	struct smal_level *blocks = &segment->blocks;
-
-	while (!smal_level_take(blocks, n, smal_log2_ceil(n), block)) {
-		uint32_t region, capacity;
-
-		if (!smal_level_take(&segment->regions, 1, 0, &region))
-			return false;
-		capacity = (uint32_t)smal_min(segment->block_count - region * SMAL_REGION_BLOCKS,
-		                              SMAL_REGION_BLOCKS);
-		if (!smal_level_open(blocks, region, capacity)) {
-			smal_level_give(&segment->regions, region, 1);
-			return false;
-		}
-		/* A last region that is too small stays open, and is passed. */
-	}
-	if (smal_segment_commit(segment, *block + n))
-		return true;
-	smal_level_give(blocks, *block, n);
-	return false;
-}
 
 static void give_blocks(struct smal_segment *segment, uint32_t block, unsigned n)
 {
@@ -131,6 +110,46 @@ static void give_blocks(struct smal_segment *segment, uint32_t block, unsigned n
 		smal_level_close(&segment->blocks, region);
 		smal_level_give(&segment->regions, region, 1);
 	}
+}
+
+/* Opens a free region below limit (in regions). */
+static bool open_region(struct smal_segment *segment, uint32_t limit)
+{
+	uint32_t region, blocks;
+
+	if (!smal_level_take_below(&segment->regions, 1, 0, limit, &region))
+		return false;
+	blocks = segment->block_count - region * SMAL_REGION_BLOCKS;
+	if (smal_level_open(&segment->blocks, region,
+	                    (unsigned)smal_min(blocks, SMAL_REGION_BLOCKS)))
+		return true;
+	smal_level_give(&segment->regions, region, 1);
+	return false;
+}
+
+/* Takes n whole blocks in a row that are committed, or if `grows`, are then;
+ * false if there are none. What is committed is used before more is. A last
+ * region that is too small may stay open, and empty. */
+static bool take_blocks(struct smal_segment *segment, unsigned n, bool grows, uint32_t *block)
+{
+	uint32_t limit = (uint32_t)segment->committed_blocks;
+	struct smal_level *blocks = &segment->blocks;
+	unsigned order = smal_log2_ceil(n);
+
+	/* A free region has no node: it may be committed all the same. */
+	do {
+		if (smal_level_take_below(blocks, n, order, limit, block))
+			return true;
+	} while (open_region(segment, (limit + SMAL_REGION_BLOCKS - (1u << order)) /
+	                                      SMAL_REGION_BLOCKS));
+	while (grows && !smal_level_take(blocks, n, order, block))
+		grows = open_region(segment, SMAL_SEGMENT_REGIONS);
+	if (!grows)
+		return false;
+	if (smal_segment_commit(segment, *block + n))
+		return true;
+	give_blocks(segment, *block, n);
+	return false;
 }
 
 /* Opens a block that has just been taken; gives it back if that fails. */
@@ -166,23 +185,24 @@ static bool open_short_block(struct smal_segment *segment)
 
 /* ---- Runs ---- */
 
-static bool take_small(struct smal_segment *segment, unsigned n, unsigned order, uint32_t *chunk)
+static bool take_small(struct smal_segment *segment, unsigned n, unsigned order, bool grows,
+                       uint32_t *chunk)
 {
 	uint32_t block;
 
 	if (smal_level_take(&segment->chunks, n, order, chunk))
 		return true;
-	if (!take_blocks(segment, 1, &block))
+	if (!take_blocks(segment, 1, grows, &block))
 		return false;
 	return open_block(segment, block) && smal_level_take(&segment->chunks, n, order, chunk);
 }
 
-static bool take_large(struct smal_segment *segment, size_t n, uint32_t *chunk)
+static bool take_large(struct smal_segment *segment, size_t n, bool grows, uint32_t *chunk)
 {
 	unsigned whole = (unsigned)(n / SMAL_FAN), rest = (unsigned)(n % SMAL_FAN);
 	uint32_t block;
 
-	if (!take_blocks(segment, whole + (rest != 0), &block))
+	if (!take_blocks(segment, whole + (rest != 0), grows, &block))
 		return false;
 	*chunk = block * SMAL_FAN;
 	if (rest == 0)
@@ -194,12 +214,14 @@ static bool take_large(struct smal_segment *segment, size_t n, uint32_t *chunk)
 	return smal_level_take_at(&segment->chunks, (block + whole) * SMAL_FAN, rest);
 }
 
+/* A segment for a run of these many chunks. Where addresses are scarce, which a
+ * refusal shows, most of what is left is left to others, and the next segment is
+ * tried at twice the size that could be had. */
 static struct smal_segment *add_segment(struct smal_space *space, size_t chunks)
 {
 	uint64_t need = (uint64_t)1 << smal_log2_ceil(chunks << SMAL_CHUNK_LOG2);
-	uint64_t wanted = space->next_segment_bytes;
-	uint64_t least = wanted < SMALLEST_SEGMENT ? wanted : SMALLEST_SEGMENT;
-	uint64_t bytes = wanted;
+	uint64_t largest = space->options.segment_bytes, bytes = space->next_segment_bytes;
+	uint64_t least = largest < SMALLEST_SEGMENT ? largest : SMALLEST_SEGMENT;
 
 	if (space->account.provider->reserve == NULL)
 		return NULL;
@@ -211,21 +233,37 @@ static struct smal_segment *add_segment(struct smal_space *space, size_t chunks)
 		struct smal_segment *segment = smal_segment_create(space, (size_t)bytes);
 
 		if (segment != NULL) {
-			/* Addresses are scarce once a request for them has failed:
-			 * leave most of what is left to others. */
-			if (bytes < wanted)
-				space->next_segment_bytes = bytes;
+			space->next_segment_bytes = bytes * 2 < largest ? bytes * 2 : largest;
 			return segment;
 		}
-		bytes /= bytes == wanted && bytes / 16 >= least ? 16 : 2;
+		bytes /= bytes == largest && bytes / 16 >= least ? 16 : 2;
 	}
 	return NULL;
 }
 
-static bool take_in(struct smal_segment *segment, size_t n, unsigned order, uint32_t *chunk)
+static bool take_in(struct smal_segment *segment, size_t n, unsigned order, bool grows,
+                    uint32_t *chunk)
 {
-	return n <= SMAL_FAN ? take_small(segment, (unsigned)n, order, chunk)
-	                     : take_large(segment, n, chunk);
+	return n <= SMAL_FAN ? take_small(segment, (unsigned)n, order, grows, chunk)
+	                     : take_large(segment, n, grows, chunk);
+}
+
+/* The first segment that has room in what is committed, or can commit more, or
+ * can be made; NULL if there is none. */
+static struct smal_segment *take_somewhere(struct smal_space *space, size_t n, unsigned order,
+                                           uint32_t *chunk)
+{
+	struct smal_segment *segment;
+
+	for (int grows = 0; grows <= 1; grows++) {
+		SMAL_LIST_EACH(link, &space->segments) {
+			segment = SMAL_CONTAINER(link, struct smal_segment, link);
+			if (!segment->direct && take_in(segment, n, order, grows != 0, chunk))
+				return segment;
+		}
+	}
+	segment = add_segment(space, n);
+	return segment != NULL && take_in(segment, n, order, true, chunk) ? segment : NULL;
 }
 
 void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t align_bytes,
@@ -233,7 +271,7 @@ void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t alig
 {
 	size_t n = chunks_of(bytes);
 	unsigned order = (unsigned)smal_max(smal_log2_ceil(n), smal_log2_ceil(chunks_of(align_bytes)));
-	struct smal_segment *segment = NULL;
+	struct smal_segment *segment;
 	uint32_t chunk = 0;
 
 	if (n == 0 || bytes > SIZE_MAX / 2)
@@ -243,19 +281,9 @@ void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t alig
 		*zeroed = true;
 		return segment != NULL ? (void *)segment->base : NULL;
 	}
-	SMAL_LIST_EACH(link, &space->segments) {
-		struct smal_segment *candidate = SMAL_CONTAINER(link, struct smal_segment, link);
-
-		if (!candidate->direct && take_in(candidate, n, order, &chunk)) {
-			segment = candidate;
-			break;
-		}
-	}
-	if (segment == NULL) {
-		segment = add_segment(space, n);
-		if (segment == NULL || !take_in(segment, n, order, &chunk))
-			return NULL;
-	}
+	segment = take_somewhere(space, n, order, &chunk);
+	if (segment == NULL)
+		return NULL;
 	segment->used_bytes += n << SMAL_CHUNK_LOG2;
 	*zeroed = take_dirty(segment, chunk, n);
 	return chunk_address(segment, chunk);
@@ -340,6 +368,7 @@ static bool give_locked(struct smal_space *space, void *run, size_t bytes, bool 
 
 bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes)
 {
+	space->now_ms = smal_os_clock_ns() / 1000000;
 	return give_locked(space, run, bytes, true);
 }
 
@@ -433,20 +462,48 @@ static size_t purge_block(struct smal_segment *segment, uint32_t block)
 	return chunks << SMAL_CHUNK_LOG2;
 }
 
+static bool block_is_dirty(const struct smal_block_info *info)
+{
+	return (info->dirty[0] | info->dirty[1] | info->dirty[2] | info->dirty[3]) != 0;
+}
+
+/* Purges what is old enough in a region; clears its bit if nothing is left. */
+static size_t purge_region(struct smal_segment *segment, uint32_t region, uint64_t now_ms,
+                           unsigned age_ms)
+{
+	uint32_t block = region * SMAL_REGION_BLOCKS;
+	uint32_t limit = (uint32_t)smal_min(block + SMAL_REGION_BLOCKS, segment->committed_blocks);
+	bool left = false;
+	size_t bytes = 0;
+
+	for (; block < limit; block++) {
+		const struct smal_block_info *info = &segment->infos[block];
+
+		if (!block_is_dirty(info))
+			continue;
+		if ((uint32_t)now_ms - info->stamp_ms >= age_ms)
+			bytes += purge_block(segment, block);
+		left = left || block_is_dirty(info);
+	}
+	if (!left)
+		segment->dirty_regions[region / 64] &= ~((uint64_t)1 << (region % 64));
+	return bytes;
+}
+
 static size_t purge_locked(struct smal_space *space, uint64_t now_ms, unsigned age_ms)
 {
 	size_t bytes = 0;
 
+	if (space->options.buffer != NULL)
+		return 0; /* a caller's memory is not ours to give */
 	SMAL_LIST_EACH(link, &space->segments) {
 		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
 
-		for (uint32_t b = 0; segment->dirty_chunks != 0 && b < segment->committed_blocks; b++) {
-			const struct smal_block_info *info = &segment->infos[b];
-
-			if ((info->dirty[0] | info->dirty[1] | info->dirty[2] | info->dirty[3]) != 0 &&
-			    (uint32_t)now_ms - info->stamp_ms >= age_ms)
-				bytes += purge_block(segment, b);
-		}
+		for (unsigned w = 0; segment->dirty_chunks != 0 && w < SMAL_SEGMENT_REGIONS / 64; w++)
+			for (uint64_t left = segment->dirty_regions[w]; left != 0; left &= left - 1)
+				bytes += purge_region(segment,
+				                      w * 64 + (unsigned)__builtin_ctzll(left),
+				                      now_ms, age_ms);
 	}
 	return bytes;
 }
@@ -477,8 +534,7 @@ bool smal_space_give(struct smal_space *space, void *run, size_t bytes)
 	bool given;
 
 	smal_os_lock_take(&space->lock);
-	space->now_ms = smal_os_clock_ns() / 1000000;
-	given = give_locked(space, run, bytes, true);
+	given = smal_space_give_locked(space, run, bytes);
 	decay_locked(space);
 	smal_os_lock_give(&space->lock);
 	return given;
@@ -601,8 +657,9 @@ static void init(struct smal_space *space, const struct smal_space_options *opti
 	smal_os_lock_init(&space->lock);
 	smal_link_init(&space->segments);
 	smal_link_init(&space->spare);
-	space->next_segment_bytes = options->segment_bytes != 0 ? options->segment_bytes
-	                                                        : largest_segment;
+	if (space->options.segment_bytes == 0)
+		space->options.segment_bytes = largest_segment;
+	space->next_segment_bytes = space->options.segment_bytes;
 	space->decayed_ms = space->now_ms = smal_os_clock_ns() / 1000000;
 	space->magic = SMAL_MAGIC_SPACE;
 }

@@ -242,6 +242,41 @@ bool smal_level_take(struct smal_level *level, unsigned n, unsigned order, uint3
 	return false;
 }
 
+/* The lowest fitting unit of a node that is below limit; SMAL_FAN if none is. */
+static unsigned find_below(const struct smal_level *level, uint32_t node, unsigned order,
+                           uint32_t limit)
+{
+	struct smal_map map = *node_map(level, node), fold[SMAL_ORDERS];
+
+	for (uint32_t unit = limit > node * SMAL_FAN ? limit - node * SMAL_FAN : 0;
+	     unit < SMAL_FAN; unit++)
+		map.word[unit / 64] |= (uint64_t)1 << (unit % 64);
+	return fold_map(&map, fold) >= (int)order ? map_find(&map, order, level->first_fit)
+	                                          : SMAL_FAN;
+}
+
+bool smal_level_take_below(struct smal_level *level, unsigned n, unsigned order, uint32_t limit,
+                           uint32_t *index)
+{
+	for (unsigned k = order; k < SMAL_ORDERS; k++) {
+		uint32_t node = level->heads[k];
+
+		if (node == SMAL_NODE_NONE)
+			continue;
+		do {
+			unsigned unit = find_below(level, node, order, limit);
+
+			if (unit < SMAL_FAN) {
+				node_use(level, node, unit, n);
+				*index = node * SMAL_FAN + unit;
+				return true;
+			}
+			node = level->nodes[node].next;
+		} while (node != level->heads[k]);
+	}
+	return false;
+}
+
 bool smal_level_take_at(struct smal_level *level, uint32_t index, unsigned n)
 {
 	uint32_t node = index / SMAL_FAN;
@@ -276,6 +311,8 @@ bool smal_level_is_used(const struct smal_level *level, uint32_t index)
 {
 	const struct smal_node *node = &level->nodes[index / SMAL_FAN];
 
+	if (index / SMAL_FAN >= level->node_count)
+		return false;
 	if (!node_has_map(node))
 		return node->order == SMAL_NODE_FULL;
 	return node_map(level, index / SMAL_FAN)->word[index % SMAL_FAN / 64] >> (index % 64) & 1;

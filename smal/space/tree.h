@@ -71,8 +71,13 @@ void smal_level_close(struct smal_level *level, uint32_t node);
 
 /* Takes n (1 to 256) units that begin at a multiple of 2^order (2^order >= n)
  * from an open node: the smallest hole that holds them (unless the level is
- * first fit), and of those in the node the lowest. *index is node * 256 + unit. False: no node has room. */
+ * first fit), and of those in the node the lowest. *index is node * 256 + unit.
+ * False: no node has room. */
 bool smal_level_take(struct smal_level *level, unsigned n, unsigned order, uint32_t *index);
+
+/* The same, from the units below limit alone. */
+bool smal_level_take_below(struct smal_level *level, unsigned n, unsigned order, uint32_t limit,
+                           uint32_t *index);
 
 /* Gives units back; true if their node is now empty (close it, or leave it). */
 bool smal_level_give(struct smal_level *level, uint32_t index, unsigned n);

@@ -20,6 +20,7 @@ static const char *check_block(const struct smal_segment *segment, uint32_t bloc
 	bool whole = taken && smal_segment_is_whole(segment, block);
 	unsigned capacity = smal_segment_capacity(segment, block);
 	const uint64_t *bits = segment->infos[block].dirty;
+	uint32_t region = block / SMAL_REGION_BLOCKS;
 
 	if (!taken && !smal_segment_is_whole(segment, block))
 		return "space I3: a free block has an open node";
@@ -30,6 +31,8 @@ static const char *check_block(const struct smal_segment *segment, uint32_t bloc
 		if (!(bits[c / 64] >> (c % 64) & 1))
 			continue;
 		++*dirty;
+		if (!(segment->dirty_regions[region / 64] >> (region % 64) & 1))
+			return "space I2: a region has a dirty chunk and no bit";
 		if (whole || (taken && smal_level_is_used(&segment->chunks, block * SMAL_FAN + c)))
 			return "space I1: a chunk in use is dirty";
 	}

@@ -19,7 +19,7 @@ static const char usage[] =
 	"\n"
 	"  -e, --expression=EXPR   evaluate EXPR (before FILE, if there is one)\n"
 	"      --limit=BYTES       let objects take at most BYTES of heap\n"
-	"      --heap=BYTES        collect when the heap has this size (default 32M)\n"
+	"      --heap=BYTES        collect when the heap has this size (default 16M)\n"
 	"      --pace=PACE         when to collect: growth[:PERCENT], fixed[:BYTES],\n"
 	"                          or off\n"
 	"      --stack=BYTES       size of the stack (default 64M)\n"
@@ -139,7 +139,7 @@ static void *run(void *argument)
 
 int main(int argc, char **argv)
 {
-	struct machine_options options = { .stack_bytes = 64 << 20, .heap.heap_bytes = 32 << 20 };
+	struct machine_options options = { .stack_bytes = 64 << 20, .heap.heap_bytes = 16 << 20 };
 	pthread_attr_t attributes;
 	pthread_t thread;
 	int option, error;

@@ -46,6 +46,12 @@ static void *cycle(void *argument)
 
 	for (unsigned i = 0; i < cycles; i++)
 		live_and_die(i);
+	/* Free memory that waits for its time would count as resident. */
+	EXPECT(smal_gc_create(NULL, &gc) == SMAL_OK);
+	EXPECT(smal_thread_attach(gc, &thread) == SMAL_OK);
+	smal_trim(thread);
+	EXPECT(smal_thread_detach(thread) == SMAL_OK);
+	EXPECT(smal_gc_destroy(gc) == SMAL_OK);
 	return argument;
 }
 
@@ -80,7 +86,8 @@ START_TEST(test_cycles)
 	if (test_mappings() != TEST_UNKNOWN && !test_is_slow())
 		ck_assert_uint_le(test_mappings(), mappings + 2);
 	if (test_resident_bytes() != TEST_UNKNOWN && !test_is_slow())
-		ck_assert_uint_le(test_resident_bytes(), resident + (1 << 20));
+		/* Two huge pages are no leak; a byte a cycle would not be seen. */
+		ck_assert_uint_le(test_resident_bytes(), resident + (4 << 20));
 }
 END_TEST
 

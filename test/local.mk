@@ -47,6 +47,7 @@ unit_tests = \
 	test/check_type \
 	test/check_verify \
 	test/model_gc \
+	test/nomem_gc \
 	test/check_public \
 	test/check_support
 
@@ -66,6 +67,7 @@ test_model_space_LDFLAGS = $(fault_ldflags)
 test_model_element_LDFLAGS = $(fault_ldflags)
 test_model_stride_LDFLAGS = $(fault_ldflags)
 test_nomem_space_LDFLAGS = $(fault_ldflags)
+test_nomem_gc_LDFLAGS = $(fault_ldflags)
 
 misuse_tests = \
 	test/misuse/double_free \

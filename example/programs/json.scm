@@ -243,7 +243,7 @@
 (let ((path (temporary-file))
       (data (make-data)))
   (show "records: " (vector-length data))
-  (show (to-string (vector-ref data 4)))
+  (show (to-string (vector-ref data (min 4 (- records 1)))))
   (save path data)
   (let* ((copy (load-json path))
          (text (to-string copy)))

@@ -19,11 +19,15 @@ enum {
 	HEAP_BYTES_PER_QUEUE_BYTE = 8
 };
 
+/* What stands above the scanned part's lowest frame, and is scanned with it. The
+ * marker does not: the addresses in its ring would be roots for the second one. */
 struct pause {
 	struct smal_gc *gc;
-	struct smal_marker marker;
+	/* The larger queue, and whether it was written to. */
+	uintptr_t *queue;
+	size_t queue_words;
+	bool queue_used;
 	const char *why;
-	bool check;
 };
 
 /* For tools: a mark that follows from an undefined word is a mark. */
@@ -46,14 +50,17 @@ static void mark_all(uintptr_t low, void *argument)
 {
 	struct pause *pause = argument;
 	struct smal_gc *gc = pause->gc;
+	struct smal_marker marker;
 
 	smal_os_tool_quiet();
-	smal_roots_mark(gc, &pause->marker);
+	smal_marker_init(&marker, gc, pause->queue, pause->queue_words);
+	smal_roots_mark(gc, &marker);
 	if (!gc->options.exact_stacks)
-		smal_mark_stack(&pause->marker, low);
-	if (smal_mark_drain(&pause->marker))
+		smal_mark_stack(&marker, low);
+	if (smal_mark_drain(&marker))
 		gc->stats.queue_overflows++;
-	if (pause->check)
+	pause->queue_used = marker.bottom == pause->queue;
+	if (smal_options()->check_mark)
 		pause->why = smal_verify_marks(gc, gc->options.exact_stacks ? 0 : low);
 	if (gc->tool_watches)
 		define_marks(gc);
@@ -65,19 +72,17 @@ static void mark_all(uintptr_t low, void *argument)
 static const char *mark(struct smal_gc *gc)
 {
 	size_t bytes = smal_round_up(gc->heap_bytes / HEAP_BYTES_PER_QUEUE_BYTE, SMAL_CHUNK);
-	struct pause pause = { .gc = gc, .check = smal_options()->check_mark };
-	uintptr_t *queue = NULL;
+	struct pause pause = { .gc = gc, .queue_words = bytes / sizeof(uintptr_t) };
 	bool zeroed = false;
 
 	smal_roots_prepare(gc);
-	if (bytes > gc->queue_words * sizeof *queue)
-		queue = smal_space_take(gc->books, bytes, SMAL_CHUNK, &zeroed);
-	smal_marker_init(&pause.marker, gc, queue, bytes / sizeof *queue);
+	if (pause.queue_words > gc->queue_words)
+		pause.queue = smal_space_take(gc->books, bytes, SMAL_CHUNK, &zeroed);
 	smal_os_with_stack(mark_all, &pause);
-	if (queue != NULL && pause.marker.bottom != queue && zeroed)
-		smal_space_give_unused(gc->books, queue, bytes);
-	else if (queue != NULL)
-		smal_space_give(gc->books, queue, bytes);
+	if (pause.queue != NULL && !pause.queue_used && zeroed)
+		smal_space_give_unused(gc->books, pause.queue, bytes);
+	else if (pause.queue != NULL)
+		smal_space_give(gc->books, pause.queue, bytes);
 	return pause.why;
 }
 

@@ -70,12 +70,6 @@ static size_t map_bytes(unsigned class)
 	return capacity <= INLINE_BITS ? 0 : (capacity + 63) / 64 * 8u;
 }
 
-void smal_element_init(struct smal_segment *segment)
-{
-	for (unsigned class = 0; class < SMAL_ELEMENT_CLASSES; class++)
-		segment->group_heads[class] = SMAL_NODE_NONE;
-}
-
 static struct group group_at(struct smal_segment *segment, uint32_t index)
 {
 	struct smal_node *node = &segment->groups[index];

@@ -99,7 +99,8 @@ static bool start(struct smal_segment *segment)
 	segment->blocks.first_fit = segment->regions.first_fit = true;
 	smal_level_grow(&segment->blocks, regions);
 	smal_level_grow(&segment->regions, 1);
-	smal_element_init(segment);
+	for (unsigned class = 0; class < SMAL_ELEMENT_CLASSES; class++)
+		segment->group_heads[class] = SMAL_NODE_NONE;
 	return smal_level_open(&segment->regions, 0, regions);
 }
 

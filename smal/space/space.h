@@ -139,7 +139,6 @@ size_t smal_element_bytes(struct smal_space *space, const void *element);
 void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t align_bytes,
                              bool *zeroed);
 bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes);
-void smal_element_init(struct smal_segment *segment);
 /* Ends the empty groups that classes keep. */
 void smal_element_trim_locked(struct smal_space *space, struct smal_segment *segment);
 const char *smal_element_check(struct smal_segment *segment);

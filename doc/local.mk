@@ -15,7 +15,7 @@ dist_man_MANS += \
 	doc/man/smal_stats.3 \
 	doc/man/smal_check.3
 
-EXTRA_DIST += doc/code-index.md doc/design
+EXTRA_DIST += doc/code-index.md doc/tutorial.md doc/design
 
 # A page is found under the name of each of its functions.
 install-data-hook:

@@ -216,9 +216,9 @@ static int stop(void *object, struct smal_type *type, size_t bytes, void *user)
 
 START_TEST(test_walk_stops)
 {
-	for (int i = 0; i < 3000; i++)
-		roots[i % ROOTS] = heap_alloc(types[i % 3].type);
-	for (stop_at = 1; stop_at <= 3000; stop_at += 599) {
+	for (int i = 0; i < SLOTS; i++)
+		allocated(i, i % 3, heap_alloc(types[i % 3].type));
+	for (stop_at = 1; stop_at <= SLOTS; stop_at += 199) {
 		visited = 0;
 		last = 0;
 		ck_assert_int_eq(smal_each_object(thread, stop, &last), (int)stop_at + 1000);
@@ -226,9 +226,9 @@ START_TEST(test_walk_stops)
 	}
 	visited = 0;
 	last = 0;
-	stop_at = 5000;
+	stop_at = SLOTS + 1;
 	ck_assert_int_eq(smal_each_object(thread, stop, &last), 0);
-	ck_assert_uint_eq(visited, 3000);
+	ck_assert_uint_eq(visited, SLOTS);
 }
 END_TEST
 

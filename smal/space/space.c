@@ -286,6 +286,8 @@ void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t alig
 		return NULL;
 	segment->used_bytes += n << SMAL_CHUNK_LOG2;
 	*zeroed = take_dirty(segment, chunk, n);
+	/* Whoever had it may have forbidden it to all. */
+	smal_os_tool_allow(chunk_address(segment, chunk), n << SMAL_CHUNK_LOG2);
 	return chunk_address(segment, chunk);
 }
 
@@ -577,6 +579,7 @@ bool smal_space_extend(struct smal_space *space, void *run, size_t old_bytes, si
 		if (done) {
 			segment->used_bytes += n << SMAL_CHUNK_LOG2;
 			*zeroed = take_dirty(segment, chunk, n);
+			smal_os_tool_allow(chunk_address(segment, chunk), n << SMAL_CHUNK_LOG2);
 		}
 	}
 	smal_os_lock_give(&space->lock);
@@ -711,8 +714,10 @@ void smal_space_destroy(struct smal_space *space)
 	const struct smal_provider *provider = space->account.provider;
 
 	space->magic = SMAL_MAGIC_GONE;
-	if (space->options.buffer != NULL)
+	if (space->options.buffer != NULL) {
+		smal_os_tool_allow(space->options.buffer, space->options.buffer_bytes);
 		return;
+	}
 	SMAL_LIST_EACH_SAFE(link, &space->segments) {
 		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
 

@@ -240,10 +240,13 @@ bool smal_buffer_resize(struct smal_buffer *buffer, size_t bytes, bool *zeroed)
 		return false;
 	/* Once the space has them, ids may be another buffer's at once. */
 	set_owner(segment, buffer->id + has, buffer->id + had, 0);
-	if (bytes < buffer->bytes &&
-	    !smal_space_give(stride->space, base + bytes, buffer->bytes - bytes)) {
-		set_owner(segment, buffer->id + has, buffer->id + had, owner_word(stride));
-		return false;
+	if (bytes < buffer->bytes) {
+		smal_os_tool_forbid(base + bytes, buffer->bytes - bytes);
+		if (!smal_space_give(stride->space, base + bytes, buffer->bytes - bytes)) {
+			smal_os_tool_allow(base + bytes, buffer->bytes - bytes);
+			set_owner(segment, buffer->id + has, buffer->id + had, owner_word(stride));
+			return false;
+		}
 	}
 	for (size_t i = had; i < has; i++)
 		*back_word(segment, buffer->id + i) = (uint32_t)i;
@@ -270,7 +273,7 @@ static void drop(struct smal_buffer *buffer)
 	for (unsigned i = 0; i < stride->masks && buffer->used_slots != 0; i++)
 		memset(smal_buffer_mask(buffer, i), 0, stride->words * sizeof(smal_word));
 	buffer->stride = NULL;
-	smal_os_tool_allow((void *)base, bytes);
+	smal_os_tool_forbid((void *)base, bytes);
 	smal_space_give(stride->space, (void *)base, bytes);
 }
 

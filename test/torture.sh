@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# torture.sh: programs of the suite once more, with heaps of at most 10^4 objects
+# (SMAL_TEST_SMALL), and SMAL_OPTIONS: with a collection at every allocation; and
+# with a second marker and the checker after each collection.
+#
+# Left out are programs whose very subject is when a collection runs, or what is
+# found dead. Environment: top_builddir.
+set -u
+
+builds=${top_builddir:-.}/test
+collected='check_alloc check_root check_stats check_sweep check_type check_verify model_gc'
+checked="$collected check_fork check_mark check_queue check_stack nomem_gc"
+passed=0
+failed=0
+SMAL_TEST_SMALL=1
+export SMAL_TEST_SMALL
+unset SMAL_TEST_LONG
+
+# run OPTIONS PROGRAM...
+run() {
+	SMAL_OPTIONS=$1
+	export SMAL_OPTIONS
+	shift
+	for program; do
+		if output=$("$builds/$program" 2>&1); then
+			echo "ok   $SMAL_OPTIONS $program"
+			passed=$((passed + 1))
+		else
+			echo "FAIL $SMAL_OPTIONS $program"
+			printf '%s\n' "$output" | sed 's/^/	/'
+			failed=$((failed + 1))
+		fi
+	done
+}
+
+# shellcheck disable=SC2086 # words
+{
+	run torture=1 $collected
+	run check=mark $checked
+	run check=all $collected
+}
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]

@@ -23,7 +23,6 @@
  */
 #include "vm.h"
 
-#include <alloca.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -46,14 +45,16 @@ void error_done(struct catcher *catcher)
 	vm.catcher = catcher->up;
 }
 
-/** Wipes the stack from here down to an address. */
+/** Wipes the stack from here down to an address, in steps, lest a tool takes
+ *  the leap for another stack. */
 __attribute__((noinline))
 static void wipe_stack(uintptr_t base)
 {
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	char piece[STACK_BELOW_BYTES];
 
-	if (here > base)
-		explicit_bzero(alloca(here - base), here - base);
+	if ((uintptr_t)piece > base)
+		wipe_stack(base);
+	explicit_bzero(piece, sizeof(piece));
 }
 
 void error_land(struct catcher *catcher)

@@ -19,10 +19,15 @@ enum {
 
 size_t list_count(value list)
 {
-	size_t count = 0;
+	value behind = list;
+	size_t count;
 
-	for (; is_pair(list); list = cdr(list))
-		count++;
+	for (count = 0; is_pair(list); count++, list = cdr(list)) {
+		if (count > 0 && list == behind)
+			return ANY;
+		if (count & 1)
+			behind = cdr(behind);
+	}
 	return list == NIL ? count : ANY;
 }
 
@@ -98,6 +103,8 @@ static value hash(const value *a)
 {
 	uint32_t bits = a[3] != FALSE ? hash_contents(a[1], 0) : hash_bytes(&a[1], sizeof(value));
 
+	if (a[2] == fixnum(0))
+		error_range(a, 2);
 	return fixnum((intptr_t)(bits % (size_t)fixnum_number(a[2])));
 }
 

@@ -298,7 +298,7 @@
 (define (table-grow! table)
   (record-set! table 3 (make-vector (* 2 (hash-table-count table)) '()))
   (record-set! table 4 (filter (lambda (entry) (not (eq? (car entry) deleted)))
-                                    (record-ref table 4)))
+                               (record-ref table 4)))
   (for-each (lambda (entry) (table-insert! table entry)) (record-ref table 4)))
 
 (define (hash-table-set! table key value)
@@ -372,7 +372,8 @@
 
 (define (expt base power)
   (let loop ((base base) (power power) (result 1))
-    (cond ((= power 0) result)
+    (cond ((< power 0) (error "expt: a negative power:" power))
+          ((= power 0) result)
           ((= power 1) (* result base))
           (else
            (loop (* base base)

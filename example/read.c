@@ -246,9 +246,6 @@ static value read_cell(struct reader *reader)
 static value describe(const value *a)
 {
 	static const char *const constants[] = { "#f", "#t", "()", "#<unspecified>", "#<eof>" };
-	static const char *const kinds[] = {
-		[KIND_PORT] = "#<port>", [KIND_CONDITION] = "#<error>", [KIND_SYNTAX] = "#<syntax>"
-	};
 	char text[100];
 	value name;
 	int c;
@@ -265,9 +262,11 @@ static value describe(const value *a)
 		         name == NOTHING ? "" : symbol_text(name));
 	} else if (is_kind(a[1], KIND_PRIMITIVE)) {
 		snprintf(text, sizeof(text), "#<procedure %s>", primitive_of(a[1])->spec->name);
+	} else if ((a[1] & TAG_MASK) == TAG_CONSTANT) {
+		return make_text(constants[a[1] >> 3]);
 	} else {
-		return make_text((a[1] & TAG_MASK) == TAG_CONSTANT ? constants[a[1] >> 3]
-		                                                   : kinds[*(uintptr_t *)a[1]]);
+		return make_text(is_kind(a[1], KIND_PORT) ? "#<port>" :
+		                 is_kind(a[1], KIND_CONDITION) ? "#<error>" : "#<object>");
 	}
 	return make_text(text);
 }

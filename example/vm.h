@@ -158,7 +158,7 @@ enum number_op {
 /** The number that a text spells in a radix, or FALSE. */
 value number_parse(const char *text, size_t length, int radix);
 
-/** How many elements a list has; ANY if it does not end in (). */
+/** How many elements a list has; ANY if it does not end in (), or not at all. */
 size_t list_count(value list);
 
 /* ---- Code (run.c, call.c, inline.c, compile.c) ---- */

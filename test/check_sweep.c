@@ -432,7 +432,7 @@ END_TEST
 /* At random: objects of both kinds, ways of dying, and callbacks. */
 START_TEST(test_random)
 {
-	size_t steps = heap_scale(18000);
+	size_t steps = heap_must_be_small() ? 1500 : heap_scale(18000);
 	struct test_random random;
 
 	test_random_init(&random, 2);

@@ -203,12 +203,13 @@ START_TEST(test_destroy_between_others)
 {
 	struct smal_type *array = heap_array_type();
 	void **kept = heap_alloc_bytes(array, 200 * sizeof(void *));
+	static void *objects[10];
 
+	ck_assert_int_eq(smal_root_add_range(gc, objects, objects + 10, NULL), SMAL_OK);
 	roots[0] = kept;
 	for (int round = 0; round < 200; round++) {
 		struct smal_type_desc desc = { .name = "passing", .bytes = 16 };
 		struct smal_type *passing;
-		void *objects[10];
 
 		desc.bytes = 16 + (size_t)round * 40;
 		passing = heap_type(&desc);
@@ -218,6 +219,7 @@ START_TEST(test_destroy_between_others)
 		*(int *)kept[round] = round;
 		for (int i = 0; i < 10; i += round % 3 + 1)
 			ck_assert_int_eq(smal_free(thread, objects[i]), SMAL_OK);
+		memset(objects, 0, sizeof objects);
 		if (round % 3 != 0)
 			heap_collect();
 		ck_assert_int_eq(smal_type_destroy(passing), SMAL_OK);
@@ -309,6 +311,7 @@ START_TEST(test_busy_in_callbacks)
 	ck_assert_int_eq(in_callback[0], SMAL_ERROR_BUSY);
 	ck_assert_int_eq(in_callback[1], SMAL_ERROR_BUSY);
 	ck_assert_uint_eq(told.count % 2, 0); /* a second marker asks again */
+	ck_assert_int_eq(smal_root_remove(gc, NULL), SMAL_OK);
 	told_begin();
 	roots[0] = heap_alloc(victim);
 }

@@ -131,8 +131,8 @@ check_LTLIBRARIES += test/libsupport.la
 test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test/collector.c \
 	test/fault.h test/fault.c test/ground.h test/ground.c
 test_check_queue_LDFLAGS = -Wl,--wrap=smal_space_take
-check_PROGRAMS += $(unit_tests) $(misuse_tests)
-TESTS += $(unit_tests)
+check_PROGRAMS += $(unit_tests) $(misuse_tests) test/tool_watch
+TESTS += $(unit_tests) test/torture.sh test/tool_watch.sh
 else
 # Without Check there is no `make check`, rather than one that tests little.
 check_DATA = no-check-framework
@@ -142,7 +142,7 @@ no-check-framework:
 	@false
 endif
 TESTS += test/misuse.sh
-EXTRA_DIST += test/misuse.sh test/misuse/misuse.h test/standin/check.h
+EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h test/standin/check.h
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)

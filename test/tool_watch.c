@@ -93,6 +93,16 @@ static volatile unsigned char *mistake(const char *name)
 		smal_collect(thread);
 		return object + 50;
 	}
+	if (strcmp(name, "collected-large") == 0) {
+		object = smal_alloc_bytes(thread, text, 300000);
+		smal_collect(thread);
+		return object + 299999;
+	}
+	if (strcmp(name, "shrunk") == 0) {
+		root = object = smal_alloc_bytes(thread, text, 1 << 20);
+		must(smal_resize(thread, object, 300000));
+		return object + smal_size(object);
+	}
 	if (strcmp(name, "callback") == 0) {
 		root = smal_alloc(thread, mortal);
 		object = smal_alloc(thread, mortal);

@@ -12,5 +12,10 @@ pkginclude_HEADERS += \
 	include/smal/alloc.h \
 	include/smal/root.h \
 	include/smal/collect.h \
+	include/smal/fiber.h \
+	include/smal/weak.h \
+	include/smal/finalizer.h \
+	include/smal/map.h \
+	include/smal/explain.h \
 	include/smal/stats.h \
 	include/smal/check.h

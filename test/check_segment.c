@@ -95,7 +95,7 @@ START_TEST(test_metadata)
 	const size_t group_bytes = SMAL_BLOCK_CHUNKS * sizeof(struct smal_chunk_node) +
 	                           sizeof(struct smal_node) + sizeof(uint32_t);
 	const size_t fixed_bytes = sizeof(struct smal_space) + sizeof(struct smal_segment) +
-	                           2 * sizeof(struct smal_map);
+	                           2 * sizeof(struct smal_binmap);
 	struct smal_space_options options = { .provider = &ground_counted,
 		                              .segment_bytes = BLOCKS * SMAL_BLOCK };
 	size_t bytes = 0, lazy = 0;

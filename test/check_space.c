@@ -579,7 +579,7 @@ START_TEST(test_checker)
 	BREAK(direct->used_bytes, direct->bytes + SMAL_CHUNK, "space I3");
 	{
 		/* A block that is handed out whole is free at the same time. */
-		struct smal_map *map = smal_fsa_at(&segment->maps, segment->region_maps[0]);
+		struct smal_binmap *map = smal_fsa_at(&segment->maps, segment->region_maps[0]);
 		struct smal_node node = segment->region_nodes[0];
 		uint32_t chunk = (uint32_t)(((uintptr_t)run - segment->base) >> SMAL_CHUNK_LOG2);
 		uint32_t block = chunk / SMAL_FAN;

@@ -280,7 +280,7 @@ START_TEST(test_large)
 		size_t bytes = smal_round_up(sizes[i], SMAL_CHUNK);
 
 		buffer = grow(sizes[i]);
-		ck_assert_uint_eq(buffer->bytes, bytes);
+		ck_assert_uint_eq(smal_buffer_bytes(buffer), bytes);
 		ck_assert_uint_eq(smal_buffer_slot_bytes(buffer), bytes);
 		slot = (uintptr_t)smal_stride_take(&stride);
 		ck_assert_uint_eq(slot, smal_buffer_base(buffer));
@@ -342,8 +342,8 @@ START_TEST(test_resize)
 	for (unsigned chunks = 8 * 256; chunks > 256; chunks -= 137) {
 		bool done = smal_buffer_resize(behind, chunks * (size_t)SMAL_CHUNK, &zeroed);
 
-		ck_assert(!done || behind->bytes == chunks * (size_t)SMAL_CHUNK);
-		ck_assert_ptr_eq(smal_buffer_find(base + behind->bytes - 1), behind);
+		ck_assert(!done || smal_buffer_bytes(behind) == chunks * (size_t)SMAL_CHUNK);
+		ck_assert_ptr_eq(smal_buffer_find(base + smal_buffer_bytes(behind) - 1), behind);
 		expect_sound();
 		ground_check(space);
 	}
@@ -367,9 +367,9 @@ START_TEST(test_holes)
 	test_random_init(&random, (uint64_t)_i);
 	begin_stride(bytes);
 	grow(0);
-	buffer = smal_stride_claim(&stride);
+	buffer = smal_stride_claim(&stride, &stride);
 	ck_assert_ptr_nonnull(buffer);
-	ck_assert_ptr_null(smal_stride_claim(&stride));
+	ck_assert_ptr_null(smal_stride_claim(&stride, &stride));
 	ck_assert_ptr_null(smal_stride_take(&stride));
 	base = smal_buffer_base(buffer);
 	memset(used, 0, sizeof used);
@@ -424,8 +424,8 @@ START_TEST(test_claims)
 	begin_stride(32);
 	grow(0);
 	grow(0);
-	first = smal_stride_claim(&stride);
-	second = smal_stride_claim(&stride);
+	first = smal_stride_claim(&stride, &stride);
+	second = smal_stride_claim(&stride, &stride);
 	ck_assert(first != NULL && second != NULL && first != second);
 	expect_sound();
 	/* All of one, and a slot of the other. */
@@ -437,8 +437,8 @@ START_TEST(test_claims)
 	smal_stride_unclaim(first);
 	smal_stride_unclaim(second);
 	expect_sound();
-	ck_assert_ptr_eq(smal_stride_claim(&stride), second);
-	ck_assert_ptr_null(smal_stride_claim(&stride));
+	ck_assert_ptr_eq(smal_stride_claim(&stride, &stride), second);
+	ck_assert_ptr_null(smal_stride_claim(&stride, &stride));
 	smal_stride_unclaim(second);
 	/* A mask that was changed, recounted. */
 	memset(smal_buffer_live(first), 0, stride.words * sizeof(smal_word));
@@ -542,7 +542,7 @@ START_TEST(test_checker)
 
 	begin_stride(48);
 	claimed = grow(0);
-	ck_assert_ptr_eq(smal_stride_claim(&stride), claimed);
+	ck_assert_ptr_eq(smal_stride_claim(&stride, &stride), claimed);
 	full = grow(0);
 	for (unsigned i = 0; i < stride.slots; i++)
 		take();
@@ -595,14 +595,14 @@ START_TEST(test_checker)
 	BREAK(stride.buffers, 3, "stride I6");
 	BREAK(stride.buffers, 5, "stride I6");
 	BREAK(stride.heap_bytes, 3 * 65536, "stride I6");
-	BREAK(roomy->bytes, MIB, "stride I6");
+	BREAK(roomy->chunks, MIB / 4096, "stride I6");
 	end_stride();
 
 	begin_stride(0);
 	large = grow(200000);
 	grow(300000);
-	BREAK(large->bytes, 262144, "stride I");
-	BREAK(large->bytes, 204800 + 4096, "stride I6");
+	BREAK(large->chunks, 64, "stride I");
+	BREAK(large->chunks, 51, "stride I6");
 	BREAK(((uint32_t *)(void *)large->segment->side[SMAL_SIDE_BACK].base)[large->id + 2], 0,
 	      "stride I5");
 	BREAK(*smal_segment_owner(large->segment, large->id + 3), 0, "stride I5");

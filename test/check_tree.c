@@ -10,7 +10,7 @@
 
 _Static_assert(sizeof(struct smal_node) == 8, "a node of the tree is 8 bytes");
 _Static_assert(sizeof(struct smal_chunk_node) == 8, "a chunk's node is 8 bytes");
-_Static_assert(sizeof(struct smal_map) * 8 == SMAL_FAN, "a map has a bit for each unit");
+_Static_assert(sizeof(struct smal_binmap) * 8 == SMAL_FAN, "a map has a bit for each unit");
 
 static struct ground_level ground;
 static struct smal_level *const level = &ground.level;
@@ -262,7 +262,7 @@ static void make_nodes(void)
 START_TEST(test_checker)
 {
 	struct smal_node *nodes;
-	struct smal_map *map, *other;
+	struct smal_binmap *map, *other;
 
 	make_nodes();
 	nodes = level->nodes;
@@ -271,7 +271,7 @@ START_TEST(test_checker)
 
 	/* I1: what has a map, and whose it is. */
 	{
-		struct smal_map kept = *map;
+		struct smal_binmap kept = *map;
 
 		for (int w = 0; w < 4; w++)
 			map->word[w] = UINT64_MAX;

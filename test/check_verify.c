@@ -172,11 +172,11 @@ END_TEST
 
 START_TEST(test_g4)
 {
-	BREAK(kind->claimed_slots, kind->claimed_slots + 1, "gc G4");
-	BREAK(kind->freed_slots, kind->freed_slots + 1, "gc G4");
+	BREAK(kind->counts.claimed_slots, kind->counts.claimed_slots + 1, "gc G4");
+	BREAK(kind->counts.freed_slots, kind->counts.freed_slots + 1, "gc G4");
 	BREAK(freed_kind->pending_slots, freed_kind->pending_slots - 1, "gc G4");
-	BREAK(large_kind->claimed_large_bytes, large_kind->claimed_large_bytes - 4096, "gc G4");
-	BREAK(large_kind->freed_large_bytes, large_kind->freed_large_bytes + 1, "gc G4");
+	BREAK(large_kind->counts.claimed_large_bytes, large_kind->counts.claimed_large_bytes - 4096, "gc G4");
+	BREAK(large_kind->counts.freed_large_bytes, large_kind->counts.freed_large_bytes + 1, "gc G4");
 	/* An object that loses its live bit; one that is pending, and nobody knows. */
 	expect_flip(hole->buffer, gc->live, (uintptr_t)roots[0], "gc G4");
 	expect_flip(smal_buffer_find((uintptr_t)roots[3]), 2, (uintptr_t)roots[3], "gc G4");
@@ -196,10 +196,7 @@ START_TEST(test_g5)
 	BREAK(hole->buffer, elsewhere, "gc G5");
 	BREAK(hole->buffer, NULL, "gc G5");
 	BREAK(hole->recent_count, SMAL_RECENT_SLOTS + 1, "gc G5");
-	BREAK(hole->recent[0], (uintptr_t)roots[0], "gc G5");
-	BREAK(hole->recent[0], hole->recent[0] + 8, "gc G5");
 	expect_flip(hole->buffer, gc->live, hole->next, "gc G5");
-	expect_flip(smal_buffer_find(hole->recent[0]), gc->live, hole->recent[0], "gc G5");
 }
 END_TEST
 
@@ -232,7 +229,7 @@ END_TEST
 START_TEST(test_g6)
 {
 	BREAK(gc->heap_bytes, gc->heap_bytes + 65536, "gc G6");
-	BREAK(gc->stats.heap_peak_bytes, gc->heap_bytes - 1, "gc G6");
+	BREAK(gc->heap_peak_bytes, gc->heap_bytes - 1, "gc G6");
 	BREAK(gc->frees_pending, false, "gc G6");
 }
 END_TEST

@@ -193,11 +193,11 @@ void ground_level_init(struct ground_level *ground, uint32_t count)
 	uint32_t *map_index = calloc(count, sizeof *map_index);
 
 	ck_assert(nodes != NULL && map_index != NULL);
-	area.bytes = smal_round_up(count * sizeof(struct smal_map), smal_os_page_bytes());
+	area.bytes = smal_round_up(count * sizeof(struct smal_binmap), smal_os_page_bytes());
 	area.base = smal_os_reserve(area.bytes);
 	ck_assert_ptr_nonnull(area.base);
 	*ground = (struct ground_level){ .account.provider = &smal_provider_os, .count = count };
-	smal_fsa_init(&ground->maps, &ground->account, area, sizeof(struct smal_map));
+	smal_fsa_init(&ground->maps, &ground->account, area, sizeof(struct smal_binmap));
 	smal_level_init(&ground->level, nodes, map_index, &ground->maps);
 	smal_level_grow(&ground->level, count);
 }

@@ -107,12 +107,12 @@ static void give(struct model *model, size_t at)
 static void claim(struct model *model)
 {
 	uintptr_t base, limit;
-	struct smal_buffer *buffer = smal_stride_claim(&model->stride);
+	struct smal_buffer *buffer = smal_stride_claim(&model->stride, &model->stride);
 
 	if (buffer == NULL)
 		return;
 	base = smal_buffer_base(buffer);
-	limit = base + buffer->bytes;
+	limit = base + smal_buffer_bytes(buffer);
 	for (size_t i = 0; i < model->live_count;) {
 		struct live one = model->live[i];
 
@@ -201,27 +201,27 @@ static void large_operation(void)
 		}
 		EXPECT_EQ((uintptr_t)smal_stride_take(&large), smal_buffer_base(one->buffer));
 		one->tag = test_random_next(&random_);
-		ground_mark((void *)smal_buffer_base(one->buffer), one->buffer->bytes, one->tag);
+		ground_mark((void *)smal_buffer_base(one->buffer), smal_buffer_bytes(one->buffer), one->tag);
 		large_count++;
 		break;
 	case 1:
 		if (large_count == 0)
 			return;
-		ground_check_mark((void *)smal_buffer_base(one->buffer), one->buffer->bytes, one->tag);
+		ground_check_mark((void *)smal_buffer_base(one->buffer), smal_buffer_bytes(one->buffer), one->tag);
 		EXPECT(smal_stride_give(&large, (void *)smal_buffer_base(one->buffer)));
 		*one = larges[--large_count];
 		break;
 	default:
 		if (large_count == 0)
 			return;
-		bytes = (1 + below(2 * one->buffer->bytes / SMAL_CHUNK)) * SMAL_CHUNK;
-		if (bytes < one->buffer->bytes)
+		bytes = (1 + below(2 * smal_buffer_bytes(one->buffer) / SMAL_CHUNK)) * SMAL_CHUNK;
+		if (bytes < smal_buffer_bytes(one->buffer))
 			ground_check_mark((void *)smal_buffer_base(one->buffer), bytes, one->tag);
 		if (smal_buffer_resize(one->buffer, bytes, &zeroed))
-			EXPECT_EQ(one->buffer->bytes, bytes);
-		ground_mark((void *)smal_buffer_base(one->buffer), one->buffer->bytes, one->tag);
+			EXPECT_EQ(smal_buffer_bytes(one->buffer), bytes);
+		ground_mark((void *)smal_buffer_base(one->buffer), smal_buffer_bytes(one->buffer), one->tag);
 		if (!in_buffer)
-			EXPECT(find((void *)(smal_buffer_base(one->buffer) + one->buffer->bytes - 1)) ==
+			EXPECT(find((void *)(smal_buffer_base(one->buffer) + smal_buffer_bytes(one->buffer) - 1)) ==
 			       one->buffer);
 	}
 }

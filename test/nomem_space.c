@@ -108,7 +108,7 @@ static void use_strides(void)
 				if (!done(buffer != NULL))
 					continue;
 				if (bytes == 0)
-					bytes = buffer->bytes;
+					bytes = smal_buffer_bytes(buffer);
 			}
 			slot = smal_stride_take(stride);
 			EXPECT(slot != NULL);
@@ -120,7 +120,7 @@ static void use_strides(void)
 		if (live[i].stride == NULL || live[i].stride->stride_bytes != 0)
 			continue;
 		buffer = smal_buffer_find((uintptr_t)live[i].base);
-		EXPECT(buffer != NULL && buffer->bytes == live[i].bytes);
+		EXPECT(buffer != NULL && smal_buffer_bytes(buffer) == live[i].bytes);
 		for (int longer = 1; longer >= 0; longer--) {
 			size_t bytes = longer ? live[i].bytes + 50 * SMAL_CHUNK
 			                      : smal_round_up(live[i].bytes / 3, SMAL_CHUNK);

@@ -17,7 +17,10 @@
  *
  * with the stride from smal_type_stride. Only the owning thread writes the
  * cursor; libsmal may set the limit to 0 at any time to have the next
- * allocation call in.
+ * allocation call in. A poll is a test of the thread's word `poll`.
+ *
+ * Objects never move. An address is an identity and may be hashed; an object
+ * that is reachable is pinned; there is nothing to call for either.
  */
 #ifndef SMAL_ALLOC_H
 #define SMAL_ALLOC_H
@@ -37,6 +40,8 @@ struct smal_parcel {
 struct smal_thread {
 	/** Parcels by index. */
 	struct smal_parcel *parcels;
+	/** Not 0 if smal_poll has something to do. */
+	volatile uint32_t poll;
 };
 
 /** The public part of a type. */
@@ -85,6 +90,16 @@ static inline size_t smal_class_bytes(size_t index)
 	return (index - shift * 8 + 1) * 16 << shift;
 }
 
+/**
+ * Stops here if a collection waits for this thread; otherwise a load and a
+ * branch. For loops that run long without allocating. The attached thread only.
+ */
+static inline void smal_poll(struct smal_thread *thread)
+{
+	if (__builtin_expect(thread->poll != 0, 0))
+		smal_poll_slow(thread);
+}
+
 /** The parcel of a thread for a type of fixed size. */
 static inline struct smal_parcel *smal_thread_parcel(struct smal_thread *thread,
                                                      const struct smal_type *type)
@@ -118,7 +133,7 @@ static inline void *smal_alloc(struct smal_thread *thread, struct smal_type *typ
 
 	if (__builtin_expect(next > parcel->limit, 0))
 		return smal_alloc_slow(thread, type);
-	parcel->cursor = next;
+	__atomic_store_n(&parcel->cursor, next, __ATOMIC_RELAXED);
 	return (void *)object;
 }
 
@@ -144,7 +159,7 @@ static inline void *smal_alloc_bytes(struct smal_thread *thread, struct smal_typ
 	next = object + smal_class_bytes(index);
 	if (__builtin_expect(next > parcel->limit, 0))
 		return smal_alloc_bytes_slow(thread, type, bytes);
-	parcel->cursor = next;
+	__atomic_store_n(&parcel->cursor, next, __ATOMIC_RELAXED);
 	return (void *)object;
 }
 
@@ -163,8 +178,8 @@ SMAL_API enum smal_error smal_free(struct smal_thread *thread, void *object);
 
 /**
  * Bytes that an object has room for: at least what was asked for. 0, with the
- * sink told, if it is no live object of any collector. Any thread, also from a
- * mark callback. O(1).
+ * sink told, if it is no live object of any collector. Any thread that knows
+ * the object to be alive, also from a mark callback. O(1).
  */
 SMAL_API size_t smal_size(const void *object);
 

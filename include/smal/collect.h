@@ -3,7 +3,7 @@
  * collect.h: collections, on demand and observed.
  *
  * A collection marks what is reachable and frees the rest. It is a pause for
- * the attached thread. Nothing is allocated while marking: when the mark queue
+ * the collector's attached threads. Nothing is allocated while marking: when the mark queue
  * can't grow, marking goes on, more slowly, without it.
  */
 #ifndef SMAL_COLLECT_H
@@ -18,8 +18,13 @@ SMAL_BEGIN
  * runs the free callbacks of the dead, gives empty memory back (the operating
  * system gets it after a while, or at smal_trim).
  *
- * Returns SMAL_OK, SMAL_ERROR_BUSY (from a callback; the sink is told), or
- * SMAL_ERROR_NOT_ATTACHED (the sink is told). The attached thread only, at any
+ * Several threads may call it at once: one collects, for all of them. A call
+ * that finds a collection under way waits for its end, which is as good: it saw
+ * this thread's roots after the call began.
+ *
+ * Returns SMAL_OK, or, with the sink told, SMAL_ERROR_BUSY (from a callback, or
+ * from a signal handler that interrupted libsmal or runs on an alternate stack
+ * that is no fiber's) or SMAL_ERROR_NOT_ATTACHED. An attached thread, at any
  * time, also before the first allocation.
  */
 SMAL_API enum smal_error smal_collect(struct smal_thread *thread);
@@ -30,7 +35,8 @@ SMAL_API enum smal_error smal_collect(struct smal_thread *thread);
  * hold any lock). Their slots are used again afterwards. smal_collect does it
  * too. Cheap when there is nothing to do: call it wherever the runtime polls.
  *
- * Returns the number of callbacks that were run. The attached thread only.
+ * Returns the number of callbacks that were run; 0 at once if another thread is
+ * running them. An attached thread.
  */
 SMAL_API size_t smal_run_frees(struct smal_thread *thread);
 
@@ -56,6 +62,11 @@ struct smal_collection {
 	uint64_t dead_objects, dead_bytes;
 	/** Bytes of heap that held objects when it began, and after it. */
 	uint64_t heap_bytes_before, heap_bytes;
+	/** How long the other threads took to stop; part of pause_ns. */
+	uint64_t stop_ns;
+	/** Notices that were put on queues (finalizer.h), and ordered finalizers
+	 *  that wait because their objects form cycles. */
+	uint64_t notices, cyclic_finalizers;
 };
 
 /**
@@ -67,6 +78,15 @@ typedef void smal_observer(const struct smal_collection *collection, void *user)
 /** Sets the collector's observer; NULL for none. The attached thread only. */
 SMAL_API void smal_gc_set_observer(struct smal_gc *gc, smal_observer *observer,
                                    void *user);
+
+/**
+ * Accounts memory that objects hold outside of the heap (a malloc'd buffer, a
+ * mapped file): delta bytes more, or less if it is negative. It counts like heap
+ * for the pace and the soft limit, so that objects which are small but hold much
+ * are collected in time; the hard limit is for the heap alone. Any thread; one
+ * atomic operation; never collects by itself.
+ */
+SMAL_API void smal_external(struct smal_gc *gc, ptrdiff_t delta);
 
 SMAL_END
 

@@ -23,7 +23,7 @@ enum smal_error {
 	/** A fixed number of things (types, collectors) is used up. */
 	SMAL_ERROR_TOO_MANY,
 	/** Not allowed at this moment: a collection is under way, a thread is
-	 *  still attached, or another thread is attached already. */
+	 *  still attached, or has left, a fiber is running … */
 	SMAL_ERROR_BUSY,
 	/** The calling thread is not attached to the collector. */
 	SMAL_ERROR_NOT_ATTACHED,

@@ -3,8 +3,9 @@
  * gc.h: a collector: its creation, its options, its end.
  *
  * A process may hold many collectors; each has its own types, objects, roots
- * and attached thread, and none of them knows the others. A pointer into an
- * object of another collector does not keep that object.
+ * and attached threads, and none of them knows the others: collecting one does
+ * not stop the threads of another. A pointer into an object of another
+ * collector does not keep that object.
  */
 #ifndef SMAL_GC_H
 #define SMAL_GC_H
@@ -18,6 +19,7 @@ SMAL_BEGIN
 
 /** A collector. */
 struct smal_gc;
+struct smal_thread;
 
 /** When allocation collects by itself. */
 enum smal_pace {
@@ -29,7 +31,13 @@ enum smal_pace {
 	 *  that a program never collects without end. */
 	SMAL_PACE_FIXED,
 	/** Only when a hard limit is reached; else smal_collect alone. */
-	SMAL_PACE_OFF
+	SMAL_PACE_OFF,
+	/** MemBalancer's square root rule: when the heap has grown by
+	 *  sqrt(live bytes * allocation rate / marking rate * pace_bytes), so that
+	 *  several collectors in a process share memory where it saves the most
+	 *  time (Kirisame, Shenoy, Panchekha 2022). pace_bytes weighs memory
+	 *  against time: larger means fewer collections (default 1 MiB). */
+	SMAL_PACE_BALANCE
 };
 
 /** What a collector is made with. All zero means the defaults. */
@@ -56,6 +64,16 @@ struct smal_gc_options {
 	/** True if the attached threads' stacks and registers are not roots
 	 *  (the runtime then declares frames and roots, root.h). */
 	int exact_stacks;
+	/** A signal by which a collection stops threads that do not call in, or 0
+	 *  for none: SIGPWR, SIGXCPU or a real-time signal that the runtime does
+	 *  not use otherwise. libsmal installs a handler when the collector is
+	 *  made; system calls are restarted. Not with exact_stacks. */
+	int stop_signal;
+	/** Bytes of heap (and smal_external) beyond which the pace becomes
+	 *  stricter: the heap then grows by an eighth of the live bytes at most
+	 *  between collections. 0: three quarters of what the control group
+	 *  (cgroup) of the process may use, if it is limited; SIZE_MAX: none. */
+	size_t soft_limit_bytes;
 };
 
 /**
@@ -73,7 +91,8 @@ SMAL_API enum smal_error smal_gc_create(const struct smal_gc_options *options,
 
 /**
  * Ends a collector: runs the free callbacks of every object that is left,
- * gives all its memory back, destroys its types. No thread may be attached.
+ * gives all its memory back, destroys its types, fibers and queues. No thread
+ * may be attached. Finalizers are not run: drain their queues before.
  *
  * Returns SMAL_OK, SMAL_ERROR_BUSY (a thread is attached, or it is called from
  * a callback; nothing is changed; the sink is told), or SMAL_ERROR_INVALID
@@ -98,6 +117,59 @@ SMAL_API enum smal_error smal_gc_set_pace(struct smal_gc *gc, enum smal_pace pac
  * what need not stay).
  */
 SMAL_API enum smal_error smal_gc_set_limit(struct smal_gc *gc, size_t limit_bytes);
+
+/** Changes the soft limit; 0 and SIZE_MAX as in the options. As above. */
+SMAL_API enum smal_error smal_gc_set_soft_limit(struct smal_gc *gc, size_t soft_limit_bytes);
+
+/** What a policy decides by: the state at the end of a collection. */
+struct smal_pace_input {
+	/** Live objects' bytes, whole buffers, and bytes held outside. */
+	uint64_t live_bytes, heap_bytes, external_bytes;
+	/** Bytes that were allocated since the collection before, and the time
+	 *  that the program ran meanwhile; what this collection took. */
+	uint64_t allocated_bytes, run_ns, pause_ns;
+	/** The limits, or SIZE_MAX. */
+	uint64_t soft_limit_bytes, limit_bytes;
+	/** What the pace in the options would say. */
+	uint64_t target_bytes;
+};
+
+/**
+ * Decides when allocation collects next: as soon as heap and external bytes
+ * would be more than the result. Runs at the end of a collection, still inside
+ * of it: it must not call into libsmal. A result below what is live makes every
+ * new buffer collect.
+ */
+typedef size_t smal_policy(const struct smal_pace_input *input, void *user);
+
+/** Replaces the pace by a policy; NULL brings the pace back. An attached thread,
+ *  or any while none is attached. */
+SMAL_API enum smal_error smal_gc_set_policy(struct smal_gc *gc, smal_policy *policy, void *user);
+
+/** What a shortage callback answers. */
+enum smal_shortage {
+	/** The allocation fails: NULL, with the reason in smal_thread_error. */
+	SMAL_SHORTAGE_FAIL,
+	/** Something was freed, or a limit raised: try once more (and ask again if
+	 *  that fails too). */
+	SMAL_SHORTAGE_RETRY
+};
+
+/**
+ * Is called by an allocation that is about to fail, after a collection could not
+ * help, on the allocating thread, with no lock held. It may do whatever a
+ * mutator may, but for this allocation's sake allocations inside of it fail
+ * without asking again. It may leave by longjmp, which raises an exception of
+ * the runtime's.
+ *
+ * bytes  what was asked for; reason  SMAL_ERROR_NO_MEMORY or SMAL_ERROR_LIMIT
+ */
+typedef enum smal_shortage smal_shortage_function(struct smal_thread *thread, size_t bytes,
+                                                  enum smal_error reason, void *user);
+
+/** Sets the callback; NULL for none. As smal_gc_set_policy. */
+SMAL_API enum smal_error smal_gc_set_shortage(struct smal_gc *gc,
+                                              smal_shortage_function *function, void *user);
 
 SMAL_END
 

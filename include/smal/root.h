@@ -3,9 +3,9 @@
  * root.h: what keeps objects alive besides the threads' stacks.
  *
  * Roots belong to a collector and are scanned in every collection. Functions
- * that change them are for an attached thread of the collector (or any thread
- * while none is attached), and not for callbacks (SMAL_ERROR_BUSY). Names are
- * for messages, and are copied; NULL is allowed.
+ * that change them may be called by any thread, and not by mark callbacks
+ * (SMAL_ERROR_BUSY). Names are for messages and smal_retainers (explain.h); their
+ * first 31 bytes are copied; NULL is allowed.
  */
 #ifndef SMAL_ROOT_H
 #define SMAL_ROOT_H

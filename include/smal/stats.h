@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.h: counts, exact at any time.
+ * stats.h: counts, exact at any time: asking stops the collector's threads.
  *
  * For every type and for the collector as a whole,
  *
@@ -56,7 +56,8 @@ struct smal_space_stats {
 	uint64_t os_failures;
 };
 
-/** The counts of a type; of a collector. The attached thread only. */
+/** The counts of a type; of a collector. Any thread; zeroes, with the sink told,
+ *  from a callback. */
 SMAL_API void smal_type_get_stats(struct smal_type *type, struct smal_stats *stats);
 SMAL_API void smal_gc_get_stats(struct smal_gc *gc, struct smal_gc_stats *stats);
 
@@ -64,9 +65,13 @@ SMAL_API void smal_gc_get_stats(struct smal_gc *gc, struct smal_gc_stats *stats)
 SMAL_API void smal_get_space_stats(struct smal_space_stats *stats);
 
 /**
- * Calls visit for every live object of a collector, in address order within a
- * buffer; a result other than 0 stops and is returned. The callback may read
- * the objects but must not call into libsmal. The attached thread only.
+ * Calls visit for every live object of a collector, in the order of addresses; a
+ * result other than 0 stops and is returned. The callback may do what a mutator
+ * may: allocate, free, collect, leave by longjmp. Objects that are allocated
+ * meanwhile, by it or by other threads, may be visited or not; every other one
+ * that is still alive when its turn comes is visited once. The objects of weak
+ * references, maps and finalizers are objects, too. -1 with the sink told if the
+ * call is not allowed. The attached thread only.
  */
 typedef int smal_visitor(void *object, struct smal_type *type, size_t bytes, void *user);
 SMAL_API int smal_each_object(struct smal_thread *thread, smal_visitor *visit, void *user);

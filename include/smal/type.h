@@ -74,8 +74,9 @@ typedef void *smal_mark_function(struct smal_marker *marker, void *object);
  * again. Other dead objects that it refers to may be freed already: it must
  * follow no pointer to an object of the collector. It runs in smal_collect,
  * smal_free, smal_run_frees or smal_gc_destroy, on the thread that called,
- * with no lock held, never inside an allocation. It must not collect, and must
- * not leave by longjmp.
+ * with no lock held, never inside an allocation; one at a time for a collector,
+ * but for those that smal_free calls. It may allocate, but must not collect,
+ * and must not leave by longjmp.
  *
  * user  the type's user pointer
  */
@@ -85,6 +86,14 @@ typedef void smal_free_function(void *object, void *user);
  *  whoever holds the word. (From stacks and ranges that are scanned
  *  conservatively, interior pointers always count.) */
 #define SMAL_TYPE_INTERIOR 1u
+
+/** Objects of this type live until they are freed by hand, or their collector
+ *  ends: they are roots. */
+#define SMAL_TYPE_IMMORTAL 2u
+
+/** A hint: objects of this type are seldom written after they were made. It has
+ *  no effect at present. */
+#define SMAL_TYPE_MOSTLY_UNCHANGING 4u
 
 /** Describes a type. Zero means the default, where there is one. */
 struct smal_type_desc {
@@ -108,6 +117,11 @@ struct smal_type_desc {
 	void *user;
 	/** SMAL_TYPE_ bits. */
 	unsigned flags;
+	/** Dead objects of this type are looked for in every Nth collection only;
+	 *  in the others all of them are roots, so that what they refer to stays
+	 *  too. For types whose objects seldom die and are cheap to mark. 0 is
+	 *  taken as 1; at most 65,535. */
+	unsigned collections_per_sweep;
 };
 
 /**

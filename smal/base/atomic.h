@@ -47,6 +47,52 @@ static inline void smal_atomic_store_u32(volatile uint32_t *at, uint32_t value)
 	AO_int_store_release(at, value);
 }
 
+static inline uint32_t smal_atomic_load_relaxed_u32(const volatile uint32_t *at)
+{
+	return AO_int_load(at);
+}
+
+static inline void smal_atomic_store_relaxed_u32(volatile uint32_t *at, uint32_t value)
+{
+	AO_int_store(at, value);
+}
+
+static inline bool smal_atomic_cas_u32(volatile uint32_t *at, uint32_t expected, uint32_t value)
+{
+	return AO_int_compare_and_swap_full(at, expected, value);
+}
+
+/* Set bits, clear bits, add; return the old word. Full barriers. */
+static inline uint32_t smal_atomic_or_u32(volatile uint32_t *at, uint32_t bits)
+{
+	uint32_t old;
+
+	do {
+		old = AO_int_load(at);
+	} while (!AO_int_compare_and_swap_full(at, old, old | bits));
+	return old;
+}
+
+static inline uint32_t smal_atomic_clear_u32(volatile uint32_t *at, uint32_t bits)
+{
+	uint32_t old;
+
+	do {
+		old = AO_int_load(at);
+	} while (!AO_int_compare_and_swap_full(at, old, old & ~bits));
+	return old;
+}
+
+static inline uint32_t smal_atomic_add_u32(volatile uint32_t *at, uint32_t value)
+{
+	uint32_t old;
+
+	do {
+		old = AO_int_load(at);
+	} while (!AO_int_compare_and_swap_full(at, old, old + value));
+	return old;
+}
+
 /* The pointer flavours; the slot is an AO_t. */
 static inline void *smal_atomic_load_pointer(const volatile AO_t *at)
 {
@@ -72,6 +118,17 @@ static inline uintptr_t smal_atomic_add(volatile AO_t *at, uintptr_t value)
 static inline bool smal_atomic_cas(volatile AO_t *at, uintptr_t expected, uintptr_t value)
 {
 	return AO_compare_and_swap_full(at, expected, value);
+}
+
+/* Clears bits; returns the old word. */
+static inline uintptr_t smal_atomic_clear(volatile AO_t *at, uintptr_t bits)
+{
+	uintptr_t old;
+
+	do {
+		old = AO_load(at);
+	} while (!AO_compare_and_swap_full(at, old, old & ~bits));
+	return old;
 }
 
 /* Sets bits; returns the old word. */

@@ -10,6 +10,7 @@
 #define SMAL_BASE_PROCESS_H
 
 #include <smal/base/atomic.h>
+#include <smal/base/list.h>
 #include <smal/base/option.h>
 
 /* Numbers of collectors and heaps, as they stand in owner words. */
@@ -31,7 +32,12 @@ struct smal_process {
 	 * objects, and of the collectors' own structures. */
 	volatile AO_t space, books;
 
-	/* gc/gc.c: a bit for each owner number that is taken; 0 never is free. */
+	/* gc/instance.c: all collectors, of instances_lock. Its next is NULL before the
+	 * first one. */
+	struct smal_link instances;
+	bool fork_handlers;
+
+	/* gc/instance.c: a bit for each owner number that is taken; 0 never is free. */
 	volatile AO_t owners[SMAL_OWNERS / (sizeof(AO_t) * 8)];
 };
 

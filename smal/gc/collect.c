@@ -2,16 +2,20 @@
 /*
  * collect.c: a collection, step by step.
  *
- *   prepare   the queue, static data: everything that may ask the system
+ *   gather    static data, of which the dynamic linker must be asked
+ *   stop      the collector's threads (world.c)
+ *   prepare   the queue, the table of pairs: what asks the system for memory
  *   retract   windows out of the live masks: live means an object
- *   mark      roots, the stack from here down, then all that is queued
+ *   mark      roots and stacks, then all that is queued
+ *   weak      pairs; weak references cleared; finalizers decided (weak.h)
  *   exchange  the mark mask is the live mask from now on
  *   sweep     recount, clear the old masks, give empty buffers back
  *   restore   windows into the live masks again
+ *   resume
  *
  * Free callbacks run afterwards, and only where the program called for it.
  */
-#include <smal/gc/mark.h>
+#include <smal/gc/weak.h>
 #include <smal/base/fail.h>
 
 enum {
@@ -19,84 +23,106 @@ enum {
 	HEAP_BYTES_PER_QUEUE_BYTE = 8
 };
 
-/* What stands above the scanned part's lowest frame, and is scanned with it. The
- * marker does not: the addresses in its ring would be roots for the second one. */
 struct pause {
-	struct smal_gc *gc;
+	struct smal_collection collection;
+	struct smal_pairs pairs;
+	struct smal_statics statics;
 	/* The larger queue, and whether it was written to. */
 	uintptr_t *queue;
-	size_t queue_words;
-	bool queue_used;
+	size_t queue_words, queue_bytes;
+	bool queue_zeroed, queue_used;
+	uintptr_t lost_stack;
 	const char *why;
 };
 
 /* For tools: a mark that follows from an undefined word is a mark. */
-static void define_marks(const struct smal_gc *gc)
+static void define_marks(struct smal_gc *gc)
 {
-	SMAL_EACH_KIND(gc, kind) {
-		const struct smal_link *lists[3] = { &kind->stride.room, &kind->stride.filled,
-			                             &kind->stride.claimed };
+	SMAL_EACH_KIND(gc, kind)
+		SMAL_EACH_BUFFER(kind, buffer)
+			smal_os_tool_allow(smal_buffer_mask(buffer, gc->live ^ 1),
+			                   kind->stride.words * sizeof(smal_word));
+}
 
-		for (unsigned i = 0; i < 3; i++)
-			SMAL_LIST_EACH(link, lists[i])
-				smal_os_tool_allow(
-					smal_buffer_mask(SMAL_CONTAINER(link, struct smal_buffer, link),
-				                         gc->live ^ 1),
-					kind->stride.words * sizeof(smal_word));
+/* Objects that are roots: of types that are not swept this time. */
+static void mark_unswept(struct smal_gc *gc, struct smal_marker *marker, uint64_t number)
+{
+	marker->root = "immortal";
+	SMAL_EACH_KIND(gc, kind) {
+		const struct smal_type_desc *desc = &kind->type->desc;
+
+		if ((desc->flags & SMAL_TYPE_IMMORTAL) != 0 ||
+		    (desc->collections_per_sweep > 1 && number % desc->collections_per_sweep != 0))
+			smal_mark_kind(marker, kind);
 	}
 }
 
-static void mark_all(uintptr_t low, void *argument)
+/* Objects whose free callback smal_free is calling stay what they are. */
+static void keep_freeing(struct smal_gc *gc)
 {
-	struct pause *pause = argument;
-	struct smal_gc *gc = pause->gc;
+	SMAL_EACH_THREAD(gc, thread)
+		for (const struct smal_freeing *at = thread->freeing; at != NULL; at = at->up)
+			smal_bit_set(smal_buffer_mask(at->buffer, gc->live ^ 1),
+			             smal_buffer_bit(at->buffer, at->slot));
+}
+
+/* Everything between what the roots reach and the sweep, in the order that
+ * <smal/weak.h> promises. */
+static void deal_with_weak(struct smal_gc *gc, struct smal_marker *marker, struct pause *pause)
+{
+	bool more;
+
+	smal_weak_clear(gc, marker, false);
+	more = smal_finalizers_resurrect(gc, marker, &pause->collection);
+	if (more)
+		smal_pairs_mark(marker, &pause->pairs);
+	while (smal_watches_mark(gc, marker))
+		smal_pairs_mark(marker, &pause->pairs);
+	smal_weak_clear(gc, marker, true);
+	smal_finalizers_deliver(gc, marker, &pause->collection);
+}
+
+static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
+{
 	struct smal_marker marker;
 
 	smal_os_tool_quiet();
 	smal_marker_init(&marker, gc, pause->queue, pause->queue_words);
+	gc->lost_stack = 0;
+	smal_finalizers_keep(gc, &marker);
 	smal_roots_mark(gc, &marker);
-	if (!gc->options.exact_stacks)
-		smal_mark_stack(&marker, low);
+	mark_unswept(gc, &marker, pause->collection.number);
 	if (smal_mark_drain(&marker))
 		gc->stats.queue_overflows++;
+	smal_pairs_mark(&marker, &pause->pairs);
+	if (gc->tool_watches)
+		define_marks(gc);
+	if (smal_options()->check_mark && gc->lost_stack == 0)
+		pause->why = smal_verify_marks(gc);
+	if (gc->lost_stack != 0)
+		SMAL_EACH_KIND(gc, kind)
+			smal_mark_kind_bits(&marker, kind);
+	pause->lost_stack = gc->lost_stack;
+	deal_with_weak(gc, &marker, pause);
+	keep_freeing(gc);
 	pause->queue_used = marker.bottom == pause->queue;
-	if (smal_options()->check_mark)
-		pause->why = smal_verify_marks(gc, gc->options.exact_stacks ? 0 : low);
 	if (gc->tool_watches)
 		define_marks(gc);
 	smal_os_tool_loud();
 }
 
-/* Marks; behind the collector's own queue stands one in proportion to the heap,
- * if it can be had. */
-static const char *mark(struct smal_gc *gc)
-{
-	size_t bytes = smal_round_up(gc->heap_bytes / HEAP_BYTES_PER_QUEUE_BYTE, SMAL_CHUNK);
-	struct pause pause = { .gc = gc, .queue_words = bytes / sizeof(uintptr_t) };
-	bool zeroed = false;
-
-	smal_roots_prepare(gc);
-	if (pause.queue_words > gc->queue_words)
-		pause.queue = smal_space_take(gc->books, bytes, SMAL_CHUNK, &zeroed);
-	smal_os_with_stack(mark_all, &pause);
-	if (pause.queue != NULL && !pause.queue_used && zeroed)
-		smal_space_give_unused(gc->books, pause.queue, bytes);
-	else if (pause.queue != NULL)
-		smal_space_give(gc->books, pause.queue, bytes);
-	return pause.why;
-}
-
 static void count(struct smal_gc *gc, struct smal_collection *collection)
 {
 	SMAL_EACH_KIND(gc, kind) {
-		uint64_t slots = kind->claimed_slots - smal_kind_ahead(kind) - kind->freed_slots -
-		                 kind->pending_slots;
+		const struct smal_counts *counts = &kind->counts;
+		uint64_t slots = counts->claimed_slots - smal_kind_ahead(kind) -
+		                 counts->freed_slots - kind->pending_slots;
 
 		collection->live_objects += slots;
 		collection->live_bytes +=
 			kind->stride.stride_bytes != 0
 				? slots * kind->stride.stride_bytes
-				: kind->claimed_large_bytes - kind->freed_large_bytes -
+				: counts->claimed_large_bytes - counts->freed_large_bytes -
 					  kind->pending_large_bytes;
 	}
 }
@@ -111,47 +137,116 @@ static void account(struct smal_gc *gc, const struct smal_collection *collection
 	stats->pause_sum_ns += collection->pause_ns;
 	if (collection->pause_ns > stats->pause_max_ns)
 		stats->pause_max_ns = collection->pause_ns;
-	if (smal_options()->log)
-		smal_log("smal: collection %llu%s: %llu us, live %llu objects %llu bytes, "
-		         "dead %llu objects, heap %llu -> %llu bytes\n",
-		         (unsigned long long)collection->number,
-		         collection->on_demand ? " on demand" : "",
-		         (unsigned long long)collection->pause_ns / 1000,
-		         (unsigned long long)collection->live_objects,
-		         (unsigned long long)collection->live_bytes,
-		         (unsigned long long)collection->dead_objects,
-		         (unsigned long long)collection->heap_bytes_before,
-		         (unsigned long long)collection->heap_bytes);
 }
 
-void smal_collect_now(struct smal_attached *thread, bool on_demand)
+/* Not while threads are stopped, which may be in the middle of writing. */
+static void log_collection(const struct smal_collection *collection)
+{
+	smal_log("smal: collection %llu%s: %llu us, live %llu objects %llu bytes, "
+	         "dead %llu objects, heap %llu -> %llu bytes\n",
+	         (unsigned long long)collection->number,
+	         collection->on_demand ? " on demand" : "",
+	         (unsigned long long)collection->pause_ns / 1000,
+	         (unsigned long long)collection->live_objects,
+	         (unsigned long long)collection->live_bytes,
+	         (unsigned long long)collection->dead_objects,
+	         (unsigned long long)collection->heap_bytes_before,
+	         (unsigned long long)collection->heap_bytes);
+}
+
+/* What the system is asked for, before the masks are touched. Without the larger
+ * queue and the table, marking is slower. */
+static void prepare(struct smal_gc *gc, struct pause *pause)
+{
+	smal_pairs_reserve(gc, &pause->pairs);
+	pause->queue_bytes = smal_round_up(gc->heap_bytes / HEAP_BYTES_PER_QUEUE_BYTE, SMAL_CHUNK);
+	pause->queue_words = pause->queue_bytes / sizeof(uintptr_t);
+	if (pause->queue_words > gc->queue_words)
+		pause->queue = smal_space_take(gc->books, pause->queue_bytes, SMAL_CHUNK,
+		                               &pause->queue_zeroed);
+}
+
+static void tidy(struct smal_gc *gc, struct pause *pause)
+{
+	smal_pairs_release(gc, &pause->pairs);
+	if (pause->queue != NULL && !pause->queue_used && pause->queue_zeroed)
+		smal_space_give_unused(gc->books, pause->queue, pause->queue_bytes);
+	else if (pause->queue != NULL)
+		smal_space_give(gc->books, pause->queue, pause->queue_bytes);
+}
+
+/* The marker stands below `low`: the addresses in its ring would be roots for the
+ * second one. */
+static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
+{
+	struct pause *pause = argument;
+	struct smal_collection *collection = &pause->collection;
+
+	(void)low;
+	collection->number = gc->stats.collections + 1;
+	collection->stop_ns = smal_os_clock_ns() - collection->start_ns;
+	collection->heap_bytes_before = gc->heap_bytes;
+	gc->statics = &pause->statics;
+	SMAL_EACH_THREAD(gc, thread)
+		smal_thread_retract(thread);
+	prepare(gc, pause);
+	mark_all(gc, pause);
+	tidy(gc, pause);
+	collection->mark_ns = smal_os_clock_ns() - collection->start_ns - collection->stop_ns;
+	gc->live ^= 1;
+	smal_sweep(gc, collection);
+	SMAL_EACH_THREAD(gc, thread)
+		smal_thread_restore(thread);
+	count(gc, collection);
+	smal_pace_update(gc, collection);
+	collection->heap_bytes = gc->heap_bytes;
+	collection->pause_ns = smal_os_clock_ns() - collection->start_ns;
+	account(gc, collection);
+	gc->statics = NULL;
+	if (gc->observer != NULL)
+		gc->observer(collection, gc->observer_user);
+	if (pause->why == NULL && smal_options()->check_all)
+		pause->why = smal_verify(gc);
+}
+
+bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 {
 	struct smal_gc *gc = thread->gc;
-	struct smal_collection collection = { .number = gc->stats.collections + 1,
-		                              .on_demand = on_demand,
-		                              .start_ns = smal_os_clock_ns(),
-		                              .heap_bytes_before = gc->heap_bytes };
-	const char *why;
+	struct pause pause = { .collection = { .on_demand = on_demand,
+		                               .start_ns = smal_os_clock_ns() } };
+	uintptr_t lost;
+	bool done;
 
-	gc->activity = SMAL_COLLECTING;
-	smal_thread_retract(thread);
-	why = mark(gc);
-	collection.mark_ns = smal_os_clock_ns() - collection.start_ns;
-	gc->live ^= 1;
-	smal_sweep(gc, &collection);
-	smal_thread_restore(thread);
-	count(gc, &collection);
-	smal_pace_update(gc, collection.live_bytes);
-	collection.heap_bytes = gc->heap_bytes;
-	collection.pause_ns = smal_os_clock_ns() - collection.start_ns;
-	account(gc, &collection);
-	if (gc->observer != NULL)
-		gc->observer(&collection, gc->observer_user);
-	if (why == NULL && smal_options()->check_all)
-		why = smal_verify(gc);
-	gc->activity = SMAL_IDLE;
-	if (why != NULL)
-		smal_fail(SMAL_ERROR_CORRUPT, "smal_collect", why, NULL, "%s", "");
+	smal_statics_gather(thread, &pause.statics);
+	done = smal_world_run(gc, true, collect_stopped, &pause);
+	smal_statics_release(thread, &pause.statics);
+	if (!done)
+		return false;
+	lost = pause.lost_stack;
+	if (smal_options()->log)
+		log_collection(&pause.collection);
+	if (pause.why != NULL)
+		smal_fail(SMAL_ERROR_CORRUPT, "smal_collect", pause.why, NULL, "%s", "");
+	else if (lost != 0)
+		smal_fail(SMAL_ERROR_INVALID, "smal_collect", "nothing could be freed",
+		          (const void *)lost, "%s",
+		          "where a thread's stack ends, which is not registered");
+	return true;
+}
+
+/* True for a signal handler on an alternate stack, unless that is a fiber's. */
+static bool is_on_signal_stack(struct smal_attached *thread)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0), base, limit;
+	bool known;
+
+	if (here - thread->current->base < thread->current->limit - thread->current->base ||
+	    !smal_os_alternate_stack(&base, &limit))
+		return false;
+	smal_gc_lock(thread->gc);
+	known = smal_fiber_find(thread->gc, thread, here) != NULL;
+	smal_gc_unlock(thread->gc);
+	return !known;
 }
 
 enum smal_error smal_collect(struct smal_thread *thread)
@@ -160,8 +255,10 @@ enum smal_error smal_collect(struct smal_thread *thread)
 
 	if (error != SMAL_OK)
 		return error;
+	SMAL_REQUIRE(!is_on_signal_stack(smal_attached(thread)), SMAL_ERROR_BUSY, "not allowed now",
+	             NULL, "%s", "called by a signal handler");
 	smal_collect_now(smal_attached(thread), true);
-	smal_sweep_frees(smal_attached(thread)->gc);
+	smal_sweep_frees(smal_attached(thread)->gc, smal_attached(thread));
 	return SMAL_OK;
 }
 
@@ -169,47 +266,71 @@ size_t smal_run_frees(struct smal_thread *thread)
 {
 	if (smal_thread_check(thread, SMAL_FREEING, __func__) != SMAL_OK)
 		return 0;
-	return smal_sweep_frees(smal_attached(thread)->gc);
+	return smal_sweep_frees(smal_attached(thread)->gc, smal_attached(thread));
+}
+
+static void trim(struct smal_gc *gc, uintptr_t low, void *argument)
+{
+	size_t *bytes = argument;
+
+	(void)low;
+	smal_sweep_empty(gc);
+	*bytes = smal_space_purge(gc->space, 0) + smal_space_purge(gc->books, 0);
 }
 
 size_t smal_trim(struct smal_thread *thread)
 {
+	size_t bytes = 0;
+
 	if (smal_thread_check(thread, SMAL_IDLE, __func__) != SMAL_OK)
 		return 0;
-	smal_sweep_empty(smal_attached(thread)->gc);
-	return smal_space_purge(smal_attached(thread)->gc->space, 0) +
-	       smal_space_purge(smal_attached(thread)->gc->books, 0);
+	smal_world_run(smal_attached(thread)->gc, false, trim, &bytes);
+	return bytes;
 }
 
 void smal_gc_set_observer(struct smal_gc *gc, smal_observer *observer, void *user)
 {
 	if (smal_gc_check(gc, __func__) != SMAL_OK)
 		return;
+	smal_gc_lock(gc);
 	gc->observer = observer;
 	gc->observer_user = user;
+	smal_gc_unlock(gc);
+}
+
+static void check(struct smal_gc *gc, uintptr_t low, void *argument)
+{
+	const char **why = argument;
+
+	(void)low;
+	*why = smal_verify(gc);
 }
 
 enum smal_error smal_check(struct smal_thread *thread)
 {
 	enum smal_error error = smal_thread_check(thread, SMAL_IDLE, __func__);
-	const char *why;
+	const char *why = NULL;
 
 	if (error != SMAL_OK)
 		return error;
-	why = smal_verify(smal_attached(thread)->gc);
+	smal_world_run(smal_attached(thread)->gc, false, check, &why);
 	SMAL_REQUIRE(why == NULL, SMAL_ERROR_CORRUPT, why, NULL, "%s", "");
 	return SMAL_OK;
 }
 
+static void set_torture(struct smal_gc *gc, uintptr_t low, void *argument)
+{
+	(void)low;
+	gc->torture = *(const unsigned *)argument;
+	SMAL_EACH_THREAD(gc, thread) {
+		thread->torture_left = gc->torture;
+		/* Windows that are open would be used up without being asked. */
+		smal_holes_close(thread);
+	}
+}
+
 void smal_gc_set_torture(struct smal_gc *gc, unsigned every_allocations)
 {
-	if (smal_gc_check(gc, __func__) != SMAL_OK)
-		return;
-	gc->torture = every_allocations;
-	if (gc->thread == NULL)
-		return;
-	gc->thread->torture_left = every_allocations;
-	/* Windows that are open would be used up without being asked. */
-	SMAL_LIST_EACH_SAFE(link, &gc->thread->active)
-		smal_hole_close(gc->thread, SMAL_CONTAINER(link, struct smal_hole, link));
+	if (smal_gc_check(gc, __func__) == SMAL_OK)
+		smal_world_run(gc, false, set_torture, &every_allocations);
 }

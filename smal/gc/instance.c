@@ -7,7 +7,7 @@
  * A collector takes a number from the process's map of owners; two collectors
  * share nothing else that either could see.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/weak.h>
 #include <smal/base/fail.h>
 
 #include <string.h>
@@ -92,33 +92,43 @@ static enum smal_error options_copy(struct smal_gc_options *to,
 	return smal_pace_check_options(to, function);
 }
 
-enum smal_error smal_gc_create(const struct smal_gc_options *options, struct smal_gc **result)
+/* Once, and before the first collector is in the list. */
+static bool fork_handlers(void)
 {
-	struct smal_space *space, *books;
-	struct smal_gc_options copy;
-	enum smal_error error;
-	struct smal_gc *gc;
+	bool done;
+
+	smal_os_lock_take(&smal_os_instances_lock);
+	if (smal_process.instances.next == NULL)
+		smal_link_init(&smal_process.instances);
+	if (!smal_process.fork_handlers)
+		smal_process.fork_handlers = smal_fork_handle();
+	done = smal_process.fork_handlers;
+	smal_os_lock_give(&smal_os_instances_lock);
+	return done;
+}
+
+static enum smal_error instance_create(struct smal_space *space, struct smal_space *books,
+                                       const struct smal_gc_options *options,
+                                       struct smal_gc **result)
+{
+	struct smal_gc *gc = smal_element_take(books, sizeof *gc);
 	bool zeroed;
 	char *run;
 
-	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
-	error = options_copy(&copy, options, __func__);
-	if (error != SMAL_OK)
-		return error;
-	if (!process_spaces(&space, &books))
-		return SMAL_ERROR_NO_MEMORY;
-	gc = smal_element_take(books, sizeof *gc);
 	if (gc == NULL)
 		return SMAL_ERROR_NO_MEMORY;
-	memset(gc, 0, sizeof *gc);
 	run = smal_space_take(books, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t), SMAL_CHUNK,
 	                      &zeroed);
-	if (run == NULL)
-		goto fail;
+	if (run == NULL) {
+		smal_element_give(books, gc);
+		return SMAL_ERROR_NO_MEMORY;
+	}
+	memset(gc, 0, sizeof *gc);
 	gc->owner = take_owner();
 	if (gc->owner == 0) {
-		error = SMAL_ERROR_TOO_MANY;
-		goto fail_run;
+		smal_space_give(books, run, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
+		smal_element_give(books, gc);
+		return SMAL_ERROR_TOO_MANY;
 	}
 	gc->queue = (void *)run;
 	gc->queue_words = QUEUE_WORDS;
@@ -128,24 +138,49 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	gc->kinds_top = 1;
 	gc->space = space;
 	gc->books = books;
-	gc->options = copy;
+	gc->options = *options;
 	gc->torture = smal_options()->torture;
 	gc->tool_watches = smal_os_tool_watches();
+	smal_os_lock_init(&gc->lock);
 	smal_link_init(&gc->types);
 	smal_link_init(&gc->ended_types);
 	smal_link_init(&gc->roots);
+	smal_link_init(&gc->fibers);
+	smal_link_init(&gc->queues);
+	smal_link_init(&gc->threads);
+	smal_link_init(&gc->spare_threads);
 	smal_pace_init(gc);
 	gc->magic = SMAL_MAGIC_GC;
 	*result = gc;
 	return SMAL_OK;
+}
 
-fail_run:
-	smal_space_give(books, run, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
-	smal_element_give(books, gc);
-	return error;
-fail:
-	smal_element_give(books, gc);
-	return SMAL_ERROR_NO_MEMORY;
+enum smal_error smal_gc_create(const struct smal_gc_options *options, struct smal_gc **result)
+{
+	struct smal_space *space, *books;
+	struct smal_gc_options copy;
+	enum smal_error error;
+	struct smal_gc *gc;
+
+	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
+	error = options_copy(&copy, options, __func__);
+	if (error != SMAL_OK)
+		return error;
+	if (!process_spaces(&space, &books) || !fork_handlers())
+		return SMAL_ERROR_NO_MEMORY;
+	SMAL_REQUIRE(copy.stop_signal == 0 || smal_world_handle_signal(copy.stop_signal),
+	             SMAL_ERROR_INVALID, "stop_signal can't be handled", NULL, "signal %d",
+	             copy.stop_signal);
+	smal_begin_all();
+	error = instance_create(space, books, &copy, &gc);
+	smal_end_all();
+	if (error != SMAL_OK)
+		return error;
+	smal_os_lock_take(&smal_os_instances_lock);
+	smal_link_insert(&smal_process.instances, &gc->link);
+	smal_os_lock_give(&smal_os_instances_lock);
+	*result = gc;
+	return SMAL_OK;
 }
 
 /* Calls the free callbacks of all objects that are left. */
@@ -156,28 +191,40 @@ static void free_all(struct smal_gc *gc)
 	/* As if nothing had been marked. */
 	gc->live ^= 1;
 	smal_sweep(gc, &ignored);
-	smal_sweep_frees(gc);
+	smal_sweep_frees(gc, NULL);
 }
 
 enum smal_error smal_gc_destroy(struct smal_gc *gc)
 {
 	enum smal_error error;
+	bool in_use;
 
 	if (gc == NULL)
 		return SMAL_OK;
 	SMAL_REQUIRE(gc->magic == SMAL_MAGIC_GC, SMAL_ERROR_INVALID, "not a collector", gc, "%s",
 	             gc->magic == SMAL_MAGIC_GONE ? "a collector that has ended" : "");
-	SMAL_REQUIRE(gc->thread == NULL, SMAL_ERROR_BUSY, "a thread is attached", gc, "%s",
-	             "in use");
 	error = smal_gc_check(gc, __func__);
 	if (error != SMAL_OK)
 		return error;
+	smal_gc_lock(gc);
+	in_use = !smal_link_is_alone(&gc->threads);
+	gc->ending = !in_use;
+	smal_gc_unlock(gc);
+	SMAL_REQUIRE(!in_use, SMAL_ERROR_BUSY, "a thread is attached", gc, "%s", "in use");
 	free_all(gc);
+	smal_os_lock_take(&smal_os_instances_lock);
+	smal_link_remove(&gc->link);
+	smal_os_lock_give(&smal_os_instances_lock);
+	smal_begin_all();
 	smal_types_fini(gc);
 	smal_roots_fini(gc);
+	smal_fibers_fini(gc);
+	smal_queues_fini(gc);
+	smal_threads_fini(gc);
 	give_owner(gc->owner);
 	smal_space_give(gc->books, gc->queue, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
 	gc->magic = SMAL_MAGIC_GONE;
 	smal_element_give(gc->books, gc);
+	smal_end_all();
 	return SMAL_OK;
 }

@@ -5,13 +5,27 @@
 libsmal_core_la_SOURCES += \
 	smal/gc/gc.h \
 	smal/gc/mark.h \
+	smal/gc/weak.h \
+	smal/gc/second.h \
 	smal/gc/type.c \
 	smal/gc/thread.c \
+	smal/gc/world.c \
+	smal/gc/fork.c \
+	smal/gc/fiber.c \
+	smal/gc/mark.c \
+	smal/gc/pair.c \
+	smal/gc/weak.c \
+	smal/gc/finalizer.c \
+	smal/gc/map.c \
 	smal/gc/root.c \
 	smal/gc/pace.c \
-	smal/gc/mark.c \
 	smal/gc/sweep.c \
+	smal/gc/second.c \
 	smal/gc/verify.c \
+	smal/gc/explain.c \
 	smal/gc/collect.c \
+	smal/gc/object.c \
 	smal/gc/alloc.c \
+	smal/gc/free.c \
+	smal/gc/resize.c \
 	smal/gc/instance.c

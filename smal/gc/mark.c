@@ -133,6 +133,8 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 		return 0;
 	*mark |= bit;
 	*how = scan;
+	if (marker->marked != NULL)
+		marker->marked(marker, slot);
 	return scan->how != SMAL_HOW_LEAF ? slot : 0;
 }
 
@@ -225,11 +227,13 @@ static SMAL_ALWAYS_INLINE void mark_word(struct smal_marker *marker,
 }
 
 /* A word of a conservative root. */
-static void mark_root(struct smal_marker *marker, uintptr_t word)
+static void mark_root(struct smal_marker *marker, uintptr_t word, uintptr_t place)
 {
 	uintptr_t address = word & marker->view.keep;
 	const struct smal_scan *scan;
 	uintptr_t object;
+
+	marker->place = place;
 
 	if (address - marker->view.base > marker->view.bytes && !marker->view.others)
 		return;
@@ -257,7 +261,7 @@ static SMAL_ALWAYS_INLINE const struct smal_scan *scan_of(const struct smal_view
 
 static size_t object_words(const struct smal_scan *scan, uintptr_t object)
 {
-	size_t bytes = scan->slot_bytes != 0 ? scan->slot_bytes : smal_buffer_find(object)->bytes;
+	size_t bytes = scan->slot_bytes != 0 ? scan->slot_bytes : smal_buffer_bytes(smal_buffer_find(object));
 
 	return bytes / sizeof(uintptr_t);
 }
@@ -370,30 +374,22 @@ static void rescan(struct smal_marker *marker, const struct smal_buffer *buffer)
 	}
 }
 
-static void rescan_list(struct smal_marker *marker, struct smal_link *list)
-{
-	SMAL_LIST_EACH(link, list) {
-		struct smal_buffer *buffer = SMAL_CONTAINER(link, struct smal_buffer, link);
-
-		if ((buffer->marks & OVERFLOWED) != 0) {
-			buffer->marks &= (uint16_t)~OVERFLOWED;
-			rescan(marker, buffer);
-		}
-	}
-}
-
 bool smal_mark_drain(struct smal_marker *marker)
 {
 	bool overflowed = false;
 
-	drain(marker);
+	if (marker->top != marker->bottom)
+		drain(marker);
 	while (marker->overflowed) {
 		overflowed = true;
 		marker->overflowed = false;
 		SMAL_EACH_KIND(marker->gc, kind) {
-			rescan_list(marker, &kind->stride.room);
-			rescan_list(marker, &kind->stride.filled);
-			rescan_list(marker, &kind->stride.claimed);
+			SMAL_EACH_BUFFER(kind, buffer) {
+				if ((buffer->marks & OVERFLOWED) == 0)
+					continue;
+				buffer->marks &= (uint8_t)~OVERFLOWED;
+				rescan(marker, buffer);
+			}
 		}
 	}
 	return overflowed;
@@ -411,28 +407,173 @@ void smal_mark_roots(struct smal_marker *marker, uintptr_t base, uintptr_t limit
 
 		smal_os_copy_words(words, (const uintptr_t *)base, n);
 		for (size_t i = 0; i < n; i++)
-			mark_root(marker, words[i]);
+			mark_root(marker, words[i], base + i * sizeof(uintptr_t));
 		base += n * sizeof(uintptr_t);
 	}
 }
 
-void smal_mark_stack(struct smal_marker *marker, uintptr_t low)
+static void mark_saved(struct smal_marker *marker, const struct smal_saved *saved,
+                       uintptr_t limit)
 {
-	const struct smal_attached *thread = marker->gc->thread;
-	uintptr_t base, limit;
-
-	smal_mark_roots(marker, low, thread->stack_limit);
-	if (!smal_os_has_fake_frames())
+	if (saved->low == 0)
 		return;
-	/* Locals that ASan keeps elsewhere: their frames are roots too. */
-	for (uintptr_t at = smal_round_up(low, sizeof(uintptr_t)); at < thread->stack_limit;
-	     at += sizeof(uintptr_t)) {
-		uintptr_t word;
+	smal_mark_roots(marker, (uintptr_t)saved->words,
+	                (uintptr_t)(saved->words + saved->count));
+	if (limit > saved->low)
+		smal_mark_roots(marker, saved->low, limit);
+}
 
+/* Locals that ASan keeps elsewhere: their frames are roots too. */
+static void mark_fake_frames(struct smal_marker *marker, void *fake, uintptr_t low,
+                             uintptr_t limit)
+{
+	uintptr_t word, base, end;
+
+	for (uintptr_t at = smal_round_up(low, sizeof(uintptr_t)); fake != NULL && at < limit;
+	     at += sizeof(uintptr_t)) {
 		smal_os_copy_words(&word, (const uintptr_t *)at, 1);
-		if (!smal_os_fake_frame(word, &base, &limit))
-			continue;
-		smal_mark_roots(marker, base, limit);
+		if (smal_os_fake_frame(fake, word, &base, &end))
+			smal_mark_roots(marker, base, end);
+	}
+}
+
+/* The lowest address of a stack that the words of an alternate one refer to: when
+ * a signal came, the thread's stack pointer was put there. */
+static uintptr_t interrupted_low(uintptr_t low, uintptr_t limit, const struct smal_fiber *fiber)
+{
+	uintptr_t lowest = fiber->limit, word;
+
+	for (uintptr_t at = smal_round_up(low, sizeof(uintptr_t)); at < limit;
+	     at += sizeof(uintptr_t)) {
+		smal_os_copy_words(&word, (const uintptr_t *)at, 1);
+		if (word >= fiber->base && word < lowest)
+			lowest = word;
+	}
+	return lowest;
+}
+
+/* A stopped thread: from where it stands. */
+static void mark_thread(struct smal_marker *marker, struct smal_attached *thread)
+{
+	struct smal_fiber *fiber = smal_fiber_find(marker->gc, thread, thread->saved.low);
+	uintptr_t low = thread->saved.low;
+
+	if (fiber == NULL && thread->alternate_limit != 0) {
+		mark_saved(marker, &thread->saved, thread->alternate_limit);
+		fiber = thread->current;
+		low = interrupted_low(low, thread->alternate_limit, fiber);
+		smal_mark_roots(marker, low, fiber->limit);
+	} else if (fiber != NULL) {
+		mark_saved(marker, &thread->saved, fiber->limit);
+	} else {
+		/* What it holds is not known: nothing may be freed. */
+		marker->gc->lost_stack = thread->saved.low;
+		return;
+	}
+	fiber->scanned = true;
+	/* It may have announced that it leaves this one. */
+	if (fiber != thread->current)
+		mark_saved(marker, &fiber->saved, 0);
+	mark_fake_frames(marker, thread->fake_stack, low, fiber->limit);
+}
+
+/* A stack that does not run. */
+static void mark_fiber(struct smal_marker *marker, struct smal_fiber *fiber)
+{
+	if (!fiber->scanned)
+		mark_saved(marker, &fiber->saved, fiber->limit);
+	fiber->scanned = false;
+}
+
+void smal_mark_stacks(struct smal_marker *marker)
+{
+	marker->root = "stack";
+	SMAL_EACH_THREAD(marker->gc, thread)
+		mark_thread(marker, thread);
+	SMAL_EACH_THREAD(marker->gc, thread)
+		mark_fiber(marker, &thread->own);
+	marker->root = "fiber";
+	SMAL_LIST_EACH(link, &marker->gc->fibers)
+		mark_fiber(marker, SMAL_CONTAINER(link, struct smal_fiber, link));
+}
+
+/* ---- For weak things ---- */
+
+void smal_marker_watch(struct smal_marker *marker,
+                       void (*marked)(struct smal_marker *marker, uintptr_t object),
+                       void *watcher)
+{
+	struct smal_marker fresh;
+
+	marker->marked = marked;
+	marker->watcher = watcher;
+	if (marked != NULL) {
+		/* Every candidate takes the long way, where the watcher is told. */
+		marker->view.bytes = 0;
+		marker->view.others = true;
+		return;
+	}
+	smal_marker_init(&fresh, marker->gc, NULL, 0);
+	marker->view = fresh.view;
+}
+
+enum smal_fate smal_mark_fate(const struct smal_marker *marker, uintptr_t word)
+{
+	uintptr_t address = word & marker->view.keep;
+	const struct smal_scan *scan;
+	struct smal_buffer *buffer;
+	size_t at;
+
+	if (address == 0 || address % 8 != 0 || resolve(marker, address, &buffer, &scan) != address)
+		return SMAL_FATE_NONE;
+	at = smal_buffer_bit(buffer, address);
+	if (smal_bit_get(smal_buffer_mask(buffer, marker->live_index ^ 1), at))
+		return SMAL_FATE_MARKED;
+	if ((scan->flags & SMAL_SCAN_FREES) != 0 && smal_bit_get(smal_buffer_mask(buffer, 2), at))
+		return SMAL_FATE_NONE;
+	return SMAL_FATE_UNMARKED;
+}
+
+void smal_mark_children(struct smal_marker *marker, uintptr_t object)
+{
+	const struct smal_scan *scan = scan_of(&marker->view, object);
+
+	if (scan->how == SMAL_HOW_LEAF)
+		return;
+	object = scan_object(marker, &marker->view, object, &scan);
+	if (object != 0)
+		push(marker, object);
+}
+
+static void mark_buffer(struct smal_marker *marker, struct smal_buffer *buffer)
+{
+	const smal_word *live = smal_buffer_mask(buffer, marker->live_index);
+	size_t limit = (size_t)buffer->stride->words << SMAL_WORD_LOG2;
+
+	for (size_t bit = smal_bit_next(live, 0, limit); bit < limit;
+	     bit = smal_bit_next(live, bit + 1, limit)) {
+		uintptr_t address = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
+
+		mark_word(marker, &marker->view,
+		          smal_buffer_slot(buffer, address + SMAL_GRANULE - 1));
+		drain(marker);
+	}
+}
+
+void smal_mark_kind(struct smal_marker *marker, struct smal_kind *kind)
+{
+	SMAL_EACH_BUFFER(kind, buffer)
+		mark_buffer(marker, buffer);
+}
+
+void smal_mark_kind_bits(struct smal_marker *marker, struct smal_kind *kind)
+{
+	SMAL_EACH_BUFFER(kind, buffer) {
+		const smal_word *live = smal_buffer_mask(buffer, marker->live_index);
+		smal_word *mark = smal_buffer_mask(buffer, marker->live_index ^ 1);
+
+		for (size_t w = 0; w < kind->stride.words; w++)
+			mark[w] |= live[w];
 	}
 }
 

@@ -50,9 +50,15 @@ struct smal_marker {
 	uintptr_t *top, *bottom, *limit;
 	uintptr_t *spare, *spare_limit;
 	struct smal_gc *gc;
-	/* The second opinion: candidates go there instead. */
+	/* A second opinion, or an explanation: candidates go there instead. What is
+	 * scanned is a root of this name, and where the word stands. */
 	void (*visit)(struct smal_marker *marker, uintptr_t address, enum smal_source source);
 	void *visitor;
+	const char *root;
+	uintptr_t place;
+	/* Is told of every object that is marked; the view is empty then. */
+	void (*marked)(struct smal_marker *marker, uintptr_t object);
+	void *watcher;
 	/* Objects on their way from the queue to their scan. */
 	uintptr_t ring[SMAL_RING];
 };
@@ -66,8 +72,30 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
  * past the end included. */
 void smal_mark_roots(struct smal_marker *marker, uintptr_t base, uintptr_t limit);
 
-/* Marks from the attached thread's stack, from `low` up. */
-void smal_mark_stack(struct smal_marker *marker, uintptr_t low);
+/* Marks from the stacks of the collector's threads, which are AWAY, and from
+ * those that do not run. */
+void smal_mark_stacks(struct smal_marker *marker);
+
+/* Has `marked` called, or no more (NULL). */
+void smal_marker_watch(struct smal_marker *marker,
+                       void (*marked)(struct smal_marker *marker, uintptr_t object),
+                       void *watcher);
+
+/* What a word is, as marks go. */
+enum smal_fate {
+	/* No object of this collector, or none any more. */
+	SMAL_FATE_NONE,
+	SMAL_FATE_MARKED,
+	SMAL_FATE_UNMARKED
+};
+enum smal_fate smal_mark_fate(const struct smal_marker *marker, uintptr_t word);
+
+/* Marks what an object refers to, and not the object. */
+void smal_mark_children(struct smal_marker *marker, uintptr_t object);
+
+/* Marks all live objects of a kind, as roots; or sets their marks alone. */
+void smal_mark_kind(struct smal_marker *marker, struct smal_kind *kind);
+void smal_mark_kind_bits(struct smal_marker *marker, struct smal_kind *kind);
 
 /* Scans until nothing is queued, overflow included. Returns true if the queue
  * overflowed. */

@@ -9,7 +9,7 @@
  * The static data of the program is asked for before marking: the dynamic
  * linker's lock might be held by a thread that is stopped.
  */
-#include <smal/gc/mark.h>
+#include <smal/gc/weak.h>
 #include <smal/base/fail.h>
 
 #include <string.h>
@@ -17,14 +17,29 @@
 static enum smal_error root_add(struct smal_gc *gc, const struct smal_root *model,
                                 const char *name)
 {
-	struct smal_root *root = smal_element_take(gc->books, sizeof *root);
+	struct smal_root *root;
 
-	if (root == NULL)
-		return SMAL_ERROR_NO_MEMORY;
-	*root = *model;
-	strncpy(root->name, name != NULL ? name : "", sizeof root->name - 1);
-	smal_link_insert(&gc->roots, &root->link);
-	return SMAL_OK;
+	smal_gc_lock(gc);
+	root = smal_element_take(gc->books, sizeof *root);
+	if (root != NULL) {
+		*root = *model;
+		strncpy(root->name, name != NULL ? name : "", sizeof root->name - 1);
+		smal_link_insert(&gc->roots, &root->link);
+	}
+	smal_gc_unlock(gc);
+	return root != NULL ? SMAL_OK : SMAL_ERROR_NO_MEMORY;
+}
+
+/* The root that was added last at an address, or of a kind; with the lock held. */
+static struct smal_root *root_find(struct smal_gc *gc, const void *what, bool is_static)
+{
+	for (struct smal_link *link = gc->roots.prev; link != &gc->roots; link = link->prev) {
+		struct smal_root *root = SMAL_CONTAINER(link, struct smal_root, link);
+
+		if (is_static ? root->kind == SMAL_ROOT_STATIC : root->what == what)
+			return root;
+	}
+	return NULL;
 }
 
 enum smal_error smal_root_add(struct smal_gc *gc, void *slot, const char *name)
@@ -68,32 +83,34 @@ enum smal_error smal_root_add_static(struct smal_gc *gc)
 {
 	enum smal_error error = smal_gc_check(gc, __func__);
 	struct smal_root root = { .kind = SMAL_ROOT_STATIC };
+	bool is_there;
 
 	if (error != SMAL_OK)
 		return error;
-	SMAL_LIST_EACH(link, &gc->roots)
-		SMAL_REQUIRE(SMAL_CONTAINER(link, struct smal_root, link)->kind != SMAL_ROOT_STATIC,
-		             SMAL_ERROR_BUSY, "static data is a root already", NULL, "%s", "");
+	smal_gc_lock(gc);
+	is_there = root_find(gc, NULL, true) != NULL;
+	smal_gc_unlock(gc);
+	SMAL_REQUIRE(!is_there, SMAL_ERROR_BUSY, "static data is a root already", NULL, "%s", "");
 	return root_add(gc, &root, "static data");
 }
 
 enum smal_error smal_root_remove(struct smal_gc *gc, const void *what)
 {
 	enum smal_error error = smal_gc_check(gc, __func__);
+	struct smal_root *root;
 
 	if (error != SMAL_OK)
 		return error;
-	for (struct smal_link *link = gc->roots.prev; link != &gc->roots; link = link->prev) {
-		struct smal_root *root = SMAL_CONTAINER(link, struct smal_root, link);
-
-		if (root->what == what) {
-			smal_link_remove(link);
-			smal_element_give(gc->books, root);
-			return SMAL_OK;
-		}
+	smal_gc_lock(gc);
+	root = root_find(gc, what, false);
+	if (root != NULL) {
+		smal_link_remove(&root->link);
+		smal_element_give(gc->books, root);
 	}
-	return smal_fail(SMAL_ERROR_INVALID, __func__, "no such root", what, "%s",
-	                 what != NULL ? "not a root's address" : "");
+	smal_gc_unlock(gc);
+	SMAL_REQUIRE(root != NULL, SMAL_ERROR_INVALID, "no such root", what, "%s",
+	             what != NULL ? "not a root's address" : "");
+	return SMAL_OK;
 }
 
 void smal_roots_fini(struct smal_gc *gc)
@@ -102,25 +119,22 @@ void smal_roots_fini(struct smal_gc *gc)
 
 	while ((link = smal_link_pop(&gc->roots)) != NULL)
 		smal_element_give(gc->books, SMAL_CONTAINER(link, struct smal_root, link));
-	if (gc->statics != NULL)
-		smal_space_give(gc->books, gc->statics, gc->static_capacity * sizeof(uintptr_t));
-	gc->statics = NULL;
 }
 
 /* ---- Frames ---- */
 
-/* What a frame that is on a thread's chain has as `pushed`: no copy of it, and
+/* What a frame that is on a stack's chain has as `pushed`: no copy of it, and
  * nothing that happens to lie on the stack. */
-static uintptr_t pushed_mark(const struct smal_attached *thread, const struct smal_frame *frame)
+static uintptr_t pushed_mark(const struct smal_fiber *fiber, const struct smal_frame *frame)
 {
-	return (uintptr_t)thread ^ ~(uintptr_t)frame;
+	return (uintptr_t)fiber ^ ~(uintptr_t)frame;
 }
 
 /* True if a frame and all above it are on the chain. The frames below it are not
  * looked at: a longjmp may have passed them, and others stand there now. */
-static bool frame_is_pushed(const struct smal_attached *thread, const struct smal_frame *frame)
+static bool frame_is_pushed(const struct smal_fiber *fiber, const struct smal_frame *frame)
 {
-	while (frame != NULL && frame->pushed == pushed_mark(thread, frame))
+	while (frame != NULL && frame->pushed == pushed_mark(fiber, frame))
 		frame = frame->up;
 	return frame == NULL;
 }
@@ -130,22 +144,23 @@ void smal_frame_push(struct smal_thread *thread, struct smal_frame *frame, void 
 {
 	struct smal_attached *attached = smal_attached(thread);
 
-	*frame = (struct smal_frame){ attached->frames, slots, count,
-		                      pushed_mark(attached, frame) };
-	attached->frames = frame;
+	*frame = (struct smal_frame){ attached->current->frames, slots, count,
+		                      pushed_mark(attached->current, frame) };
+	/* A signal may stop the thread at any instruction. */
+	__asm__ volatile("" ::: "memory");
+	attached->current->frames = frame;
 }
 
 void smal_frame_pop(struct smal_thread *thread, struct smal_frame *frame)
 {
-	struct smal_attached *attached = smal_attached(thread);
+	struct smal_fiber *fiber = smal_attached(thread)->current;
 
-	if (frame == NULL ||
-	    (frame != attached->frames && !frame_is_pushed(attached, frame))) {
+	if (frame == NULL || (frame != fiber->frames && !frame_is_pushed(fiber, frame))) {
 		smal_fail(SMAL_ERROR_INVALID, __func__, "no such frame", frame, "%s",
 		          "not on the thread's chain");
 		return;
 	}
-	attached->frames = frame->up;
+	fiber->frames = frame->up;
 	frame->pushed = 0;
 }
 
@@ -153,42 +168,47 @@ void smal_frame_pop(struct smal_thread *thread, struct smal_frame *frame)
 
 static void gather(uintptr_t base, uintptr_t limit, void *argument)
 {
-	struct smal_gc *gc = argument;
+	struct smal_statics *statics = argument;
 
-	if (gc->static_count + 2 <= gc->static_capacity) {
-		gc->statics[gc->static_count] = base;
-		gc->statics[gc->static_count + 1] = limit;
+	if (statics->count + 2 <= statics->capacity) {
+		statics->words[statics->count] = base;
+		statics->words[statics->count + 1] = limit;
 	}
-	gc->static_count += 2;
+	statics->count += 2;
 }
 
-void smal_roots_prepare(struct smal_gc *gc)
+void smal_statics_gather(struct smal_attached *thread, struct smal_statics *statics)
 {
-	bool wanted = false, zeroed;
+	struct smal_gc *gc = thread->gc;
+	bool wanted, zeroed;
 
-	SMAL_LIST_EACH(link, &gc->roots)
-		wanted |= SMAL_CONTAINER(link, struct smal_root, link)->kind == SMAL_ROOT_STATIC;
-	gc->static_count = 0;
+	*statics = (struct smal_statics){ 0 };
+	smal_gc_lock(gc);
+	wanted = root_find(gc, NULL, true) != NULL;
+	smal_gc_unlock(gc);
 	if (!wanted)
 		return;
-	smal_os_each_static(gather, gc);
-	if (gc->static_count > gc->static_capacity) {
-		size_t words = smal_round_up(gc->static_count * 2, SMAL_CHUNK / sizeof(uintptr_t));
-		uintptr_t *statics = smal_space_take(gc->books, words * sizeof(uintptr_t),
-		                                     SMAL_CHUNK, &zeroed);
+	/* No lock is held: the linker's is above ours. */
+	smal_os_each_static(gather, statics);
+	statics->capacity = smal_round_up(statics->count * 2, SMAL_CHUNK / sizeof(uintptr_t));
+	smal_gc_begin(thread);
+	statics->words = smal_space_take(gc->books, statics->capacity * sizeof(uintptr_t),
+	                                 SMAL_CHUNK, &zeroed);
+	smal_gc_end(thread);
+	statics->count = 0;
+	if (statics->words == NULL)
+		statics->capacity = 0;
+	else
+		smal_os_each_static(gather, statics);
+}
 
-		/* Without memory the ranges that fit are still known from before; the
-		 * others are asked for while marking. */
-		if (statics == NULL)
-			return;
-		if (gc->statics != NULL)
-			smal_space_give(gc->books, gc->statics,
-			                gc->static_capacity * sizeof(uintptr_t));
-		gc->statics = statics;
-		gc->static_capacity = words;
-		gc->static_count = 0;
-		smal_os_each_static(gather, gc);
-	}
+void smal_statics_release(struct smal_attached *thread, struct smal_statics *statics)
+{
+	if (statics->words == NULL)
+		return;
+	smal_gc_begin(thread);
+	smal_space_give(thread->gc->books, statics->words, statics->capacity * sizeof(uintptr_t));
+	smal_gc_end(thread);
 }
 
 static void mark_static_range(uintptr_t base, uintptr_t limit, void *argument)
@@ -196,38 +216,58 @@ static void mark_static_range(uintptr_t base, uintptr_t limit, void *argument)
 	smal_mark_range(argument, (const void *)base, (const void *)limit);
 }
 
+/* Without memory for them the linker is asked once more, now: it is that, or losing
+ * what static data refers to. So it is where more was loaded meanwhile. */
 static void mark_statics(struct smal_gc *gc, struct smal_marker *marker)
 {
-	if (gc->static_count > gc->static_capacity) {
+	const struct smal_statics *statics = gc->statics;
+
+	if (statics == NULL || statics->words == NULL || statics->count > statics->capacity) {
 		smal_os_each_static(mark_static_range, marker);
 		return;
 	}
-	for (size_t i = 0; i < gc->static_count; i += 2)
-		mark_static_range(gc->statics[i], gc->statics[i + 1], marker);
+	for (size_t i = 0; i < statics->count; i += 2)
+		mark_static_range(statics->words[i], statics->words[i + 1], marker);
+}
+
+static void mark_frames(struct smal_marker *marker, const struct smal_fiber *fiber)
+{
+	marker->root = "frame";
+	for (const struct smal_frame *frame = fiber->frames; frame != NULL; frame = frame->up)
+		smal_mark_array(marker, frame->slots, frame->count);
+}
+
+static void mark_declared(struct smal_gc *gc, struct smal_marker *marker,
+                          const struct smal_root *root)
+{
+	marker->root = root->name[0] != 0 ? root->name : "root";
+	marker->place = (uintptr_t)root->what;
+	switch (root->kind) {
+	case SMAL_ROOT_SLOT:
+		smal_mark(marker, *(void *const *)root->what);
+		break;
+	case SMAL_ROOT_RANGE:
+		smal_mark_range(marker, root->what, root->limit);
+		break;
+	case SMAL_ROOT_FUNCTION:
+		root->function(marker, (void *)(uintptr_t)root->what);
+		break;
+	case SMAL_ROOT_STATIC:
+		mark_statics(gc, marker);
+		break;
+	}
 }
 
 void smal_roots_mark(struct smal_gc *gc, struct smal_marker *marker)
 {
-	SMAL_LIST_EACH(link, &gc->roots) {
-		const struct smal_root *root = SMAL_CONTAINER(link, struct smal_root, link);
-
-		switch (root->kind) {
-		case SMAL_ROOT_SLOT:
-			smal_mark(marker, *(void *const *)root->what);
-			break;
-		case SMAL_ROOT_RANGE:
-			smal_mark_range(marker, root->what, root->limit);
-			break;
-		case SMAL_ROOT_FUNCTION:
-			root->function(marker, (void *)(uintptr_t)root->what);
-			break;
-		case SMAL_ROOT_STATIC:
-			mark_statics(gc, marker);
-			break;
-		}
-	}
-	if (gc->thread == NULL)
-		return;
-	for (const struct smal_frame *frame = gc->thread->frames; frame != NULL; frame = frame->up)
-		smal_mark_array(marker, frame->slots, frame->count);
+	SMAL_LIST_EACH(link, &gc->roots)
+		mark_declared(gc, marker, SMAL_CONTAINER(link, struct smal_root, link));
+	marker->place = 0;
+	SMAL_EACH_THREAD(gc, thread)
+		mark_frames(marker, &thread->own);
+	SMAL_LIST_EACH(link, &gc->fibers)
+		mark_frames(marker, SMAL_CONTAINER(link, struct smal_fiber, link));
+	smal_notices_mark(gc, marker);
+	if (!gc->options.exact_stacks)
+		smal_mark_stacks(marker);
 }

@@ -32,44 +32,48 @@ static void forbid_dead(const struct smal_buffer *buffer, const smal_word *old,
 	}
 }
 
+/* Makes the dead of a buffer pending; returns their number. */
+static uint64_t make_pending(struct smal_gc *gc, struct smal_kind *kind, struct smal_buffer *buffer)
+{
+	const smal_word *old = smal_buffer_mask(buffer, gc->live ^ 1);
+	smal_word *live = smal_buffer_live(buffer), *pending = smal_buffer_mask(buffer, 2);
+	uint64_t count = 0;
+
+	for (size_t w = 0; w < kind->stride.words; w++) {
+		smal_word died = old[w] & ~live[w] & ~pending[w];
+
+		pending[w] |= died;
+		live[w] |= pending[w];
+		count += smal_word_count(died);
+	}
+	kind->pending_slots += count;
+	if (kind->stride.stride_bytes == 0)
+		kind->pending_large_bytes += count * smal_buffer_bytes(buffer);
+	if (count != 0)
+		smal_atomic_store(&gc->frees_pending, 1);
+	return count;
+}
+
 static void sweep_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal_buffer *buffer,
                          struct smal_collection *collection)
 {
 	smal_word *live = smal_buffer_live(buffer);
 	smal_word *old = smal_buffer_mask(buffer, gc->live ^ 1);
-	uint32_t before = buffer->used_slots, dead;
 	size_t bytes = smal_buffer_slot_bytes(buffer);
+	uint64_t pending = 0, dead = 0;
 
-	if (kind->type->desc.free != NULL) {
-		smal_word *pending = smal_buffer_mask(buffer, 2);
-		uint64_t count = 0;
-
-		for (size_t w = 0; w < kind->stride.words; w++) {
-			smal_word died = old[w] & ~live[w] & ~pending[w];
-
-			pending[w] |= died;
-			live[w] |= pending[w];
-			count += smal_word_count(died);
-		}
-		kind->pending_slots += count;
-		if (kind->stride.stride_bytes == 0)
-			kind->pending_large_bytes += count * bytes;
-		gc->frees_pending |= count != 0;
-		collection->dead_objects += count;
-		collection->dead_bytes += count * bytes;
-	}
+	if (kind->type->desc.free != NULL)
+		pending = make_pending(gc, kind, buffer);
 	if (gc->tool_watches)
 		forbid_dead(buffer, old, live);
-	memset(old, 0, kind->stride.words * sizeof(smal_word));
-	/* Settling may give the buffer back: count by what the words say first. */
-	dead = before;
 	for (size_t w = 0; w < kind->stride.words; w++)
-		dead -= smal_word_count(live[w]);
-	kind->freed_slots += dead;
+		dead += smal_word_count(old[w]) - smal_word_count(live[w]);
+	memset(old, 0, kind->stride.words * sizeof(smal_word));
+	kind->counts.freed_slots += dead;
 	if (kind->stride.stride_bytes == 0)
-		kind->freed_large_bytes += dead * (uint64_t)bytes;
-	collection->dead_objects += dead;
-	collection->dead_bytes += (uint64_t)dead * bytes;
+		kind->counts.freed_large_bytes += dead * bytes;
+	collection->dead_objects += dead + pending;
+	collection->dead_bytes += (dead + pending) * bytes;
 	smal_stride_settle(buffer, true);
 }
 
@@ -82,7 +86,8 @@ static void sweep_list(struct smal_gc *gc, struct smal_kind *kind, struct smal_l
 
 void smal_sweep(struct smal_gc *gc, struct smal_collection *collection)
 {
-	gc->heap_bytes = 0;
+	size_t heap_bytes = 0;
+
 	SMAL_EACH_KIND(gc, kind) {
 		struct smal_link unswept;
 
@@ -95,16 +100,18 @@ void smal_sweep(struct smal_gc *gc, struct smal_collection *collection)
 			SMAL_CONTAINER(link, struct smal_buffer, link)->state = 0;
 		sweep_list(gc, kind, &unswept, collection);
 		sweep_list(gc, kind, &kind->stride.claimed, collection);
-		gc->heap_bytes += kind->stride.heap_bytes;
+		heap_bytes += kind->stride.heap_bytes;
 	}
+	smal_atomic_store(&gc->heap_bytes, heap_bytes);
 }
 
 void smal_sweep_empty(struct smal_gc *gc)
 {
-	SMAL_LIST_EACH_SAFE(link, &gc->thread->active)
-		smal_hole_close(gc->thread, SMAL_CONTAINER(link, struct smal_hole, link));
+	size_t heap_bytes = 0;
+
+	SMAL_EACH_THREAD(gc, thread)
+		smal_holes_close(thread);
 	SMAL_EACH_KIND(gc, kind) {
-		gc->heap_bytes -= kind->stride.heap_bytes;
 		SMAL_LIST_EACH_SAFE(link, &kind->stride.room) {
 			struct smal_buffer *buffer =
 				SMAL_CONTAINER(link, struct smal_buffer, link);
@@ -112,79 +119,114 @@ void smal_sweep_empty(struct smal_gc *gc)
 			if (buffer->used_slots == 0)
 				smal_stride_settle(buffer, true);
 		}
-		gc->heap_bytes += kind->stride.heap_bytes;
+		heap_bytes += kind->stride.heap_bytes;
 	}
+	smal_atomic_store(&gc->heap_bytes, heap_bytes);
 }
 
 /* ---- Free callbacks ---- */
 
-static size_t free_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal_buffer *buffer)
+/* The callback is the program's: it runs outside, and the slot is pending until it
+ * has returned, whatever happens meanwhile. */
+static void free_slot(struct smal_gc *gc, struct smal_attached *thread, struct smal_buffer *buffer,
+                      uintptr_t slot)
 {
+	struct smal_kind *kind = smal_buffer_kind(buffer);
 	const struct smal_type_desc *desc = &kind->type->desc;
-	smal_word *pending = smal_buffer_mask(buffer, 2);
-	size_t limit = (size_t)kind->stride.words << SMAL_WORD_LOG2;
-	size_t bytes = smal_buffer_slot_bytes(buffer), count = 0;
+	size_t bytes = smal_buffer_slot_bytes(buffer), at = smal_buffer_bit(buffer, slot);
+	bool large = kind->stride.stride_bytes == 0;
 
-	for (size_t bit = smal_bit_next(pending, 0, limit); bit < limit;
-	     bit = smal_bit_next(pending, bit + 1, limit)) {
-		uintptr_t at = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
-		uintptr_t slot = smal_buffer_slot(buffer, at + SMAL_GRANULE - 1);
+	desc->free((void *)slot, desc->user);
+	if (thread != NULL)
+		smal_gc_begin(thread);
+	smal_word_clear(&smal_buffer_mask(buffer, 2)[at >> SMAL_WORD_LOG2],
+	                (smal_word)1 << (at & (SMAL_WORD_BITS - 1)));
+	if (gc->tool_watches)
+		smal_os_tool_forbid((void *)slot, bytes);
+	smal_os_lock_take(&kind->stride.lock);
+	kind->pending_slots--;
+	kind->counts.freed_slots++;
+	kind->pending_large_bytes -= large ? bytes : 0;
+	kind->counts.freed_large_bytes += large ? bytes : 0;
+	smal_os_lock_give(&kind->stride.lock);
+	if (smal_stride_release(buffer, slot, NULL, true) == SMAL_RELEASED_BUFFER)
+		smal_pace_heap(gc, 0 - smal_max(bytes, kind->stride.buffer_bytes));
+	if (thread != NULL)
+		smal_gc_end(thread);
+}
 
-		desc->free((void *)slot, desc->user);
-		smal_bit_clear(pending, bit);
-		smal_buffer_free_slots(buffer, slot, slot + bytes);
-		if (gc->tool_watches)
-			smal_os_tool_forbid((void *)slot, bytes);
-		kind->pending_slots--;
-		kind->freed_slots++;
-		if (kind->stride.stride_bytes == 0) {
-			kind->pending_large_bytes -= bytes;
-			kind->freed_large_bytes += bytes;
+/* The address of the first pending slot of a buffer at or after one, or 0. */
+static uintptr_t next_pending(const struct smal_buffer *buffer, uintptr_t from)
+{
+	const smal_word *pending = smal_buffer_mask(buffer, 2);
+	size_t limit = (size_t)buffer->stride->words << SMAL_WORD_LOG2;
+	size_t bit = smal_bit_next(pending, smal_buffer_bit(buffer, from), limit);
+
+	return bit < limit ? smal_buffer_slot(buffer, smal_buffer_base(buffer) +
+	                                                      (bit << SMAL_GRANULE_LOG2) +
+	                                                      SMAL_GRANULE - 1)
+	                   : 0;
+}
+
+/* The next buffer that has pending slots, and the first of them. Others may give
+ * buffers back meanwhile, but none with pending slots. */
+static struct smal_buffer *next_buffer(struct smal_gc *gc, struct smal_attached *thread,
+                                       uintptr_t after, uintptr_t *slot)
+{
+	struct smal_buffer *buffer;
+
+	*slot = 0;
+	if (thread != NULL)
+		smal_gc_begin(thread);
+	while (*slot == 0 &&
+	       (buffer = smal_stride_next_buffer(gc->space, gc->owner, after)) != NULL) {
+		const struct smal_stride *stride =
+			smal_atomic_load_pointer((volatile AO_t *)&buffer->stride);
+
+		after = smal_buffer_base(buffer);
+		if (stride != NULL &&
+		    SMAL_CONTAINER(stride, struct smal_kind, stride)->type->desc.free != NULL)
+			*slot = next_pending(buffer, after);
+	}
+	if (thread != NULL)
+		smal_gc_end(thread);
+	return buffer;
+}
+
+static size_t free_all(struct smal_gc *gc, struct smal_attached *thread)
+{
+	struct smal_buffer *buffer;
+	uintptr_t after = 0, slot, next;
+	size_t count = 0;
+
+	while ((buffer = next_buffer(gc, thread, after, &slot)) != NULL) {
+		size_t stride_bytes = buffer->stride->stride_bytes;
+
+		after = smal_buffer_base(buffer);
+		for (; slot != 0; slot = next) {
+			next = stride_bytes != 0 ? next_pending(buffer, slot + stride_bytes) : 0;
+			free_slot(gc, thread, buffer, slot);
+			count++;
 		}
-		count++;
 	}
 	return count;
 }
 
-size_t smal_sweep_frees(struct smal_gc *gc)
+size_t smal_sweep_frees(struct smal_gc *gc, struct smal_attached *thread)
 {
 	size_t count = 0;
 
-	if (!gc->frees_pending || gc->activity != SMAL_IDLE)
+	if (thread != NULL && thread->activity != SMAL_IDLE)
 		return 0;
-	gc->frees_pending = false;
-	gc->activity = SMAL_FREEING;
-	SMAL_EACH_KIND(gc, kind) {
-		struct smal_buffer *claimed = NULL;
-		struct smal_link busy;
-
-		if (kind->pending_slots == 0)
-			continue;
-		/* A callback may allocate and free, which claims and lists buffers: what
-		 * is on the lists now is kept apart, in no state that others know. */
-		smal_link_init(&busy);
-		smal_link_splice(&busy, &kind->stride.room);
-		smal_link_splice(&busy, &kind->stride.filled);
-		SMAL_LIST_EACH(link, &busy)
-			SMAL_CONTAINER(link, struct smal_buffer, link)->state = 0;
-		if (gc->thread != NULL)
-			claimed = gc->thread->holes[kind->index].buffer;
-		if (claimed != NULL) {
-			count += free_buffer(gc, kind, claimed);
-			/* It may be full, and listed as such, by what callbacks took. */
-			smal_stride_settle(claimed, false);
-		}
-		while (!smal_link_is_alone(&busy)) {
-			struct smal_buffer *buffer =
-				SMAL_CONTAINER(busy.next, struct smal_buffer, link);
-
-			count += free_buffer(gc, kind, buffer);
-			gc->heap_bytes -= kind->stride.heap_bytes;
-			if (!smal_stride_settle(buffer, true) && gc->thread != NULL)
-				gc->thread->holes[kind->index].recent_count = 0;
-			gc->heap_bytes += kind->stride.heap_bytes;
-		}
+	while (smal_atomic_load(&gc->frees_pending) != 0 &&
+	       smal_atomic_cas_u32(&gc->freeing, 0, 1)) {
+		smal_atomic_store(&gc->frees_pending, 0);
+		if (thread != NULL)
+			thread->activity = SMAL_FREEING;
+		count += free_all(gc, thread);
+		if (thread != NULL)
+			thread->activity = SMAL_IDLE;
+		smal_atomic_store_u32(&gc->freeing, 0);
 	}
-	gc->activity = SMAL_IDLE;
 	return count;
 }

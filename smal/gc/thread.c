@@ -15,6 +15,10 @@
  * means an object, and their parcels' limits are 0 meanwhile; afterwards they are
  * put back, for a thread keeps its hole.
  * The cursor is never written but by its owner.
+ *
+ * An attachment's memory is used again by the collector's next thread, and for
+ * nothing else: who follows a buffer's claimer without a lock finds a hole, if
+ * perhaps another one's.
  */
 #include <smal/gc/gc.h>
 #include <smal/base/fail.h>
@@ -29,12 +33,24 @@ enum {
 	HOLE_BYTES = SMAL_KINDS * sizeof(struct smal_hole)
 };
 
-struct smal_thread *smal_thread_self(struct smal_gc *gc)
+struct smal_attached *smal_attachments(void)
+{
+	return attachments;
+}
+
+struct smal_attached *smal_attached_self(const struct smal_gc *gc)
 {
 	for (struct smal_attached *thread = attachments; thread != NULL; thread = thread->next)
 		if (thread->gc == gc)
-			return &thread->public;
+			return thread;
 	return NULL;
+}
+
+struct smal_thread *smal_thread_self(struct smal_gc *gc)
+{
+	struct smal_attached *thread = smal_attached_self(gc);
+
+	return thread != NULL ? &thread->public : NULL;
 }
 
 enum smal_error smal_thread_error(const struct smal_thread *thread)
@@ -42,22 +58,38 @@ enum smal_error smal_thread_error(const struct smal_thread *thread)
 	return thread != NULL ? smal_attached(thread)->error : SMAL_ERROR_NOT_ATTACHED;
 }
 
-static const char *activity_text(enum smal_activity activity)
+/* ---- What may be called ---- */
+
+static enum smal_error fail_busy(const struct smal_attached *thread, const char *function)
 {
-	return activity == SMAL_COLLECTING ? "a collection is under way"
-	                                   : "a free callback is running";
+	const char *why = "a free callback is running";
+
+	if (thread->activity == SMAL_COLLECTING)
+		why = "a collection is under way";
+	else if (thread->left)
+		why = "the thread has left";
+	else if (thread->parked)
+		why = "the thread waits in another collector";
+	return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s", why);
+}
+
+static bool is_away(const struct smal_attached *thread)
+{
+	return (smal_atomic_load_relaxed_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0;
 }
 
 enum smal_error smal_gc_check(const struct smal_gc *gc, const char *function)
 {
+	const struct smal_attached *thread;
+
 	if (gc == NULL || gc->magic != SMAL_MAGIC_GC)
 		return smal_fail(SMAL_ERROR_INVALID, function, "not a collector", gc, "%s", "");
-	if (gc->thread != NULL && gc->thread->os_id != smal_os_thread_id())
-		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached", NULL,
-		                 "%s", "another thread is");
-	if (gc->activity != SMAL_IDLE)
+	thread = smal_attached_self(gc);
+	if (thread != NULL && (thread->activity != SMAL_IDLE || (is_away(thread) && !thread->left)))
+		return fail_busy(thread, function);
+	if (gc->ending)
 		return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
-		                 activity_text(gc->activity));
+		                 "the collector ends");
 	return SMAL_OK;
 }
 
@@ -76,54 +108,121 @@ enum smal_error smal_thread_check(const struct smal_thread *public, enum smal_ac
 	if (thread->os_id != smal_os_thread_id())
 		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached", public,
 		                 "%s", "another thread's attachment");
-	if (thread->gc->activity != SMAL_IDLE && thread->gc->activity != most)
+	if ((thread->activity != SMAL_IDLE && thread->activity != most) || is_away(thread))
+		return fail_busy(thread, function);
+	/* A signal handler that interrupted libsmal. */
+	if (smal_atomic_load_relaxed_u32(&thread->inside) != 0)
 		return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
-		                 activity_text(thread->gc->activity));
+		                 "called by a signal handler inside of libsmal");
 	return SMAL_OK;
 }
 
-enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **result)
+/* ---- Attaching ---- */
+
+/* The memory of an attachment that has ended, or new one; with the lock held. */
+static struct smal_attached *thread_memory(struct smal_gc *gc)
 {
+	struct smal_link *link = smal_link_pop(&gc->spare_threads);
 	struct smal_attached *thread;
 	bool zeroed;
 	char *run;
 
-	SMAL_REQUIRE(gc != NULL && gc->magic == SMAL_MAGIC_GC, SMAL_ERROR_INVALID,
-	             "not a collector", gc, "%s", "");
-	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
-	SMAL_REQUIRE(gc->thread == NULL, SMAL_ERROR_BUSY, "a thread is attached already", gc, "%s",
-	             gc->thread->os_id == smal_os_thread_id() ? "this thread's" : "another thread's");
+	if (link != NULL)
+		return SMAL_CONTAINER(link, struct smal_attached, link);
 	thread = smal_element_take(gc->books, sizeof *thread);
 	if (thread == NULL)
-		return SMAL_ERROR_NO_MEMORY;
-	memset(thread, 0, sizeof *thread);
-	if (!smal_os_stack_bounds(&thread->stack_base, &thread->stack_limit))
-		goto fail;
+		return NULL;
 	run = smal_space_take(gc->books, PARCEL_BYTES + HOLE_BYTES, SMAL_CHUNK, &zeroed);
-	if (run == NULL)
-		goto fail;
+	if (run == NULL) {
+		smal_element_give(gc->books, thread);
+		return NULL;
+	}
+	memset(thread, 0, sizeof *thread);
 	thread->public.parcels = (void *)run;
 	thread->holes = (void *)(run + PARCEL_BYTES);
-	for (unsigned i = 0; i < gc->kinds_top; i++) {
+	for (unsigned i = 0; !zeroed && i < gc->kinds_top; i++) {
 		thread->public.parcels[i] = (struct smal_parcel){ 0 };
 		thread->holes[i] = (struct smal_hole){ 0 };
 	}
 	/* Parcel 0 is empty whatever the stride: even one of 0 bytes. */
 	thread->public.parcels[0].cursor = 1;
 	thread->gc = gc;
-	thread->os_id = smal_os_thread_id();
-	thread->torture_left = gc->torture;
-	smal_link_init(&thread->active);
-	thread->next = attachments;
-	attachments = thread;
-	gc->thread = thread;
-	thread->magic = SMAL_MAGIC_THREAD;
+	return thread;
+}
+
+static void detach_all(void)
+{
+	while (attachments != NULL) {
+		struct smal_attached *thread = attachments;
+
+		/* Nobody is left to mind its manners. */
+		thread->activity = SMAL_IDLE;
+		smal_atomic_store(&thread->current->thread, 0);
+		thread->current = &thread->own;
+		if (thread->left)
+			smal_thread_enter(&thread->public);
+		smal_thread_detach(&thread->public);
+	}
+}
+
+enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **result)
+{
+	enum smal_error error = smal_gc_check(gc, __func__);
+	uintptr_t base, limit;
+	struct smal_attached *thread;
+
+	if (error != SMAL_OK)
+		return error;
+	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
+	SMAL_REQUIRE(smal_attached_self(gc) == NULL, SMAL_ERROR_BUSY,
+	             "this thread is attached already", gc, "%s", "its collector");
+	if (!smal_os_stack_bounds(&base, &limit) || !smal_os_at_thread_end(detach_all))
+		return SMAL_ERROR_NO_MEMORY;
+	smal_gc_lock(gc);
+	thread = thread_memory(gc);
+	if (thread != NULL) {
+		thread->os_id = smal_os_thread_id();
+		thread->os_thread = smal_os_thread();
+		thread->torture_left = gc->torture;
+		thread->error = SMAL_OK;
+		thread->own = (struct smal_fiber){ .magic = SMAL_MAGIC_FIBER, .gc = gc, .base = base,
+			                           .limit = limit, .thread = (uintptr_t)thread };
+		thread->current = &thread->own;
+		smal_link_init(&thread->active);
+		smal_link_insert(&gc->threads, &thread->link);
+		thread->magic = SMAL_MAGIC_THREAD;
+		/* Inside like the others, until the lock is given. */
+		thread->inside = 1;
+		/* For handlers of signals, whole at any moment. */
+		thread->next = attachments;
+		__asm__ volatile("" ::: "memory");
+		attachments = thread;
+	}
+	smal_gc_unlock(gc);
+	if (thread == NULL)
+		return SMAL_ERROR_NO_MEMORY;
 	*result = &thread->public;
 	return SMAL_OK;
+}
 
-fail:
-	smal_element_give(gc->books, thread);
-	return SMAL_ERROR_NO_MEMORY;
+void smal_thread_end(struct smal_attached *thread)
+{
+	struct smal_gc *gc = thread->gc;
+
+	smal_holes_close(thread);
+	smal_atomic_store(&thread->current->thread, 0);
+	smal_link_remove(&thread->link);
+	thread->magic = SMAL_MAGIC_GONE;
+	thread->freeing = NULL;
+	thread->activity = SMAL_IDLE;
+	thread->parked = thread->left = false;
+	thread->deferred = false;
+	thread->shortage_frame = 0;
+	smal_atomic_add(&gc->allocated_bytes, thread->allocated_bytes);
+	thread->allocated_bytes = 0;
+	smal_atomic_store_u32(&thread->public.poll, 0);
+	smal_atomic_store_u32(&thread->inside, 0);
+	smal_link_push(&gc->spare_threads, &thread->link);
 }
 
 enum smal_error smal_thread_detach(struct smal_thread *public)
@@ -139,16 +238,30 @@ enum smal_error smal_thread_detach(struct smal_thread *public)
 		return error;
 	thread = smal_attached(public);
 	gc = thread->gc;
-	while (!smal_link_is_alone(&thread->active))
-		smal_hole_close(thread, SMAL_CONTAINER(thread->active.next, struct smal_hole, link));
+	SMAL_REQUIRE(thread->current == &thread->own, SMAL_ERROR_BUSY, "not allowed now", NULL,
+	             "%s", "the thread runs on a fiber");
+	smal_gc_lock(gc);
 	for (at = &attachments; *at != thread; at = &(*at)->next)
 		;
 	*at = thread->next;
-	smal_space_give(gc->books, thread->public.parcels, PARCEL_BYTES + HOLE_BYTES);
-	thread->magic = SMAL_MAGIC_GONE;
-	gc->thread = NULL;
-	smal_element_give(gc->books, thread);
+	smal_thread_end(thread);
+	/* A collection may be waiting for this thread. */
+	smal_atomic_add_u32(&gc->arrivals, 1);
+	smal_os_wake(&gc->arrivals);
+	smal_gc_unlock(gc);
 	return SMAL_OK;
+}
+
+void smal_threads_fini(struct smal_gc *gc)
+{
+	struct smal_link *link;
+
+	while ((link = smal_link_pop(&gc->spare_threads)) != NULL) {
+		struct smal_attached *thread = SMAL_CONTAINER(link, struct smal_attached, link);
+
+		smal_space_give(gc->books, thread->public.parcels, PARCEL_BYTES + HOLE_BYTES);
+		smal_element_give(gc->books, thread);
+	}
 }
 
 /* ---- Windows ---- */
@@ -168,19 +281,49 @@ static bool window_ahead(const struct smal_attached *thread, const struct smal_h
 	return *base < *limit;
 }
 
+/* Adds a hole's counts to its kind's, which other threads may be doing, too. */
+static void counts_fold(struct smal_kind *kind, struct smal_hole *hole)
+{
+	smal_os_lock_take(&kind->stride.lock);
+	kind->counts.claimed_slots += hole->counts.claimed_slots;
+	kind->counts.freed_slots += hole->counts.freed_slots;
+	kind->counts.claimed_large_bytes += hole->counts.claimed_large_bytes;
+	kind->counts.freed_large_bytes += hole->counts.freed_large_bytes;
+	smal_os_lock_give(&kind->stride.lock);
+	hole->counts = (struct smal_counts){ 0 };
+}
+
+/* Others may be asking where it stands (smal_slot_is_object). */
+static void set_parcel(struct smal_parcel *parcel, uintptr_t cursor, uintptr_t limit)
+{
+	smal_atomic_store_relaxed((volatile AO_t *)&parcel->cursor, cursor);
+	parcel->limit = limit;
+}
+
 void smal_hole_close(struct smal_attached *thread, struct smal_hole *hole)
 {
 	struct smal_kind *kind = hole->kind;
 	uintptr_t base, limit;
 
-	if (window_ahead(thread, hole, &base, &limit)) {
-		kind->claimed_slots -= smal_buffer_free_slots(hole->window_buffer, base, limit);
-	}
-	*hole_parcel(thread, hole) = (struct smal_parcel){ 0 };
+	if (window_ahead(thread, hole, &base, &limit))
+		hole->counts.claimed_slots -=
+			smal_buffer_free_slots(hole->window_buffer, base, limit);
+	counts_fold(kind, hole);
+	set_parcel(hole_parcel(thread, hole), 0, 0);
 	if (hole->buffer != NULL)
 		smal_stride_unclaim(hole->buffer);
 	smal_link_remove(&hole->link);
-	*hole = (struct smal_hole){ 0 };
+	smal_atomic_store_relaxed(&hole->window_limit, 0);
+	hole->kind = NULL;
+	hole->buffer = hole->window_buffer = NULL;
+	hole->next = hole->limit = 0;
+	hole->recent_count = 0;
+}
+
+void smal_holes_close(struct smal_attached *thread)
+{
+	SMAL_LIST_EACH_SAFE(link, &thread->active)
+		smal_hole_close(thread, SMAL_CONTAINER(link, struct smal_hole, link));
 }
 
 void smal_thread_retract(struct smal_attached *thread)
@@ -190,9 +333,10 @@ void smal_thread_retract(struct smal_attached *thread)
 		uintptr_t base, limit;
 
 		hole->recent_count = 0;
+		counts_fold(hole->kind, hole);
 		if (!window_ahead(thread, hole, &base, &limit))
 			continue;
-		smal_buffer_free_slots(smal_buffer_find(base), base, limit);
+		smal_buffer_free_slots(hole->window_buffer, base, limit);
 		/* An allocation in a callback must call in, and be refused. */
 		hole_parcel(thread, hole)->limit = 0;
 	}
@@ -206,34 +350,48 @@ void smal_thread_restore(struct smal_attached *thread)
 
 		if (!window_ahead(thread, hole, &base, &limit))
 			continue;
-		smal_buffer_claim_slots(smal_buffer_find(base), base, limit);
+		smal_buffer_claim_slots(hole->window_buffer, base, limit);
 		hole_parcel(thread, hole)->limit = limit;
 	}
 }
 
 uint64_t smal_kind_ahead(const struct smal_kind *kind)
 {
-	const struct smal_attached *thread = kind->type->gc->thread;
-	const struct smal_hole *hole;
-	uintptr_t base, limit;
+	uint64_t slots = 0;
 
-	if (thread == NULL)
-		return 0;
-	hole = &thread->holes[kind->index];
-	if (hole->kind == NULL || !window_ahead(thread, hole, &base, &limit))
-		return 0;
-	return (limit - base) / kind->stride.stride_bytes;
+	SMAL_EACH_THREAD(kind->type->gc, thread) {
+		const struct smal_hole *hole = &thread->holes[kind->index];
+		uintptr_t base, limit;
+
+		if (hole->kind != NULL && window_ahead(thread, hole, &base, &limit))
+			slots += (limit - base) / kind->stride.stride_bytes;
+	}
+	return slots;
+}
+
+/* True if a slot lies in a hole's window ahead of the cursor. The window may be
+ * another one at the next moment: its limit is looked at twice. */
+static bool is_ahead(const struct smal_hole *hole, unsigned index, uintptr_t slot)
+{
+	/* Holes and parcels lie in one run. */
+	const char *holes = (const char *)(hole - index);
+	const struct smal_parcel *parcels = (const void *)(holes - PARCEL_BYTES);
+	uintptr_t cursor, limit;
+
+	do {
+		limit = smal_atomic_load(&hole->window_limit);
+		cursor = smal_atomic_load((const volatile AO_t *)&parcels[index].cursor);
+	} while (smal_atomic_load(&hole->window_limit) != limit);
+	return slot >= cursor && slot < limit;
 }
 
 bool smal_slot_is_object(const struct smal_kind *kind, const struct smal_buffer *buffer,
                          uintptr_t slot)
 {
-	const struct smal_attached *thread = kind->type->gc->thread;
+	const struct smal_hole *hole = smal_atomic_load_pointer(&buffer->claimer);
 
-	if (thread != NULL && thread->holes[kind->index].kind != NULL &&
-	    slot < thread->holes[kind->index].window_limit &&
-	    slot >= thread->public.parcels[kind->index].cursor)
+	if (hole != NULL && is_ahead(hole, kind->index, slot))
 		return false;
 	return kind->type->desc.free == NULL ||
-	       !smal_bit_get(smal_buffer_mask(buffer, 2), smal_buffer_bit(buffer, slot));
+	       !smal_bit_load(smal_buffer_mask(buffer, 2), smal_buffer_bit(buffer, slot));
 }

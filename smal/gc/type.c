@@ -46,7 +46,11 @@ static enum smal_error desc_check(const struct smal_type_desc *desc, const char 
 	if (desc->marking == SMAL_MARK_CALLBACK && desc->mark == NULL)
 		return smal_fail(SMAL_ERROR_INVALID, function, "mark function is missing", NULL,
 		                 "type %s", desc->name);
-	if ((desc->flags & ~SMAL_TYPE_INTERIOR) != 0)
+	if (desc->collections_per_sweep > 65535)
+		return smal_fail(SMAL_ERROR_INVALID, function, "collections_per_sweep is over 65535",
+		                 NULL, "%u for type %s", desc->collections_per_sweep, desc->name);
+	if ((desc->flags & ~(SMAL_TYPE_INTERIOR | SMAL_TYPE_IMMORTAL |
+	                     SMAL_TYPE_MOSTLY_UNCHANGING)) != 0)
 		return smal_fail(SMAL_ERROR_INVALID, function, "unknown flags", NULL,
 		                 "%#x for type %s", desc->flags, desc->name);
 	if (desc->marking != SMAL_MARK_LAYOUT)
@@ -128,16 +132,14 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 	}
 }
 
-struct smal_kind *smal_kind_get(struct smal_owned_type *type, unsigned class)
+/* Makes a kind; with the lock held, or before anybody knows the type. */
+static struct smal_kind *kind_create(struct smal_owned_type *type, unsigned class)
 {
 	struct smal_gc *gc = type->gc;
 	unsigned index = type->first_kind + class;
-	struct smal_kind *kind = gc->kinds[index];
+	struct smal_kind *kind = smal_element_take(gc->books, sizeof *kind);
 	size_t stride_bytes;
 
-	if (SMAL_LIKELY(kind != NULL))
-		return kind;
-	kind = smal_element_take(gc->books, sizeof *kind);
 	if (kind == NULL)
 		return NULL;
 	if (type->desc.bytes != 0)
@@ -159,7 +161,25 @@ struct smal_kind *smal_kind_get(struct smal_owned_type *type, unsigned class)
 		                                        stride_bytes);
 	kind->index = (uint16_t)index;
 	scan_init(&gc->scans[index], kind);
-	gc->kinds[index] = kind;
+	/* Who finds it without the lock finds it whole. */
+	smal_atomic_store((volatile AO_t *)&gc->kinds[index], (uintptr_t)kind);
+	return kind;
+}
+
+struct smal_kind *smal_kind_get(struct smal_owned_type *type, unsigned class)
+{
+	struct smal_gc *gc = type->gc;
+	struct smal_kind **place = &gc->kinds[type->first_kind + class], *kind;
+
+	kind = smal_atomic_load_pointer((volatile AO_t *)place);
+	if (SMAL_LIKELY(kind != NULL))
+		return kind;
+	/* The caller is inside: nobody stops it while it holds the lock. */
+	smal_os_lock_take(&gc->lock);
+	kind = *place;
+	if (kind == NULL)
+		kind = kind_create(type, class);
+	smal_os_lock_give(&gc->lock);
 	return kind;
 }
 
@@ -189,16 +209,23 @@ static unsigned find_numbers(struct smal_gc *gc, unsigned count)
 	return 0;
 }
 
+static void clear_entry(struct smal_attached *thread, unsigned index)
+{
+	thread->public.parcels[index] = (struct smal_parcel){ 0 };
+	thread->holes[index] = (struct smal_hole){ 0 };
+}
+
 /* Entries for the numbers below `top` exist from now on, in the tables and in
- * the attached thread's. */
+ * those of all threads, the spare ones too. */
 static void grow_tables(struct smal_gc *gc, unsigned top)
 {
 	for (; gc->kinds_top < top; gc->kinds_top++) {
 		gc->kinds[gc->kinds_top] = NULL;
-		if (gc->thread != NULL) {
-			gc->thread->public.parcels[gc->kinds_top] = (struct smal_parcel){ 0 };
-			gc->thread->holes[gc->kinds_top] = (struct smal_hole){ 0 };
-		}
+		SMAL_EACH_THREAD(gc, thread)
+			clear_entry(thread, gc->kinds_top);
+		SMAL_LIST_EACH(link, &gc->spare_threads)
+			clear_entry(SMAL_CONTAINER(link, struct smal_attached, link),
+			            gc->kinds_top);
 	}
 }
 
@@ -224,39 +251,27 @@ static bool copy_desc(struct smal_owned_type *type, const struct smal_type_desc 
 	return true;
 }
 
-enum smal_error smal_type_create(struct smal_gc *gc, const struct smal_type_desc *desc,
-                                 struct smal_type **result)
+/* Fills a type in, and its kind if it has one size; with the lock held. */
+static enum smal_error type_init(struct smal_owned_type *type, struct smal_gc *gc,
+                                 const struct smal_type_desc *desc)
 {
-	struct smal_owned_type *type;
-	enum smal_error error = smal_gc_check(gc, __func__);
-	unsigned first, count;
+	unsigned count = desc->bytes != 0 ? 1 : SMAL_VARIABLE_KINDS;
+	unsigned first = find_numbers(gc, count);
+	struct smal_kind *kind;
 
-	if (error != SMAL_OK)
-		return error;
-	SMAL_REQUIRE(desc != NULL && result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL,
-	             "%s", "");
-	error = desc_check(desc, __func__);
-	if (error != SMAL_OK)
-		return error;
-	count = desc->bytes != 0 ? 1 : SMAL_VARIABLE_KINDS;
-	first = find_numbers(gc, count);
 	if (first == 0)
 		return SMAL_ERROR_TOO_MANY;
-	type = smal_element_take(gc->books, sizeof *type);
-	if (type == NULL)
-		return SMAL_ERROR_NO_MEMORY;
-	memset(type, 0, sizeof *type);
-	type->gc = gc;
+	*type = (struct smal_owned_type){ .gc = gc, .first_kind = (uint16_t)first,
+		                          .kind_count = (uint16_t)count };
 	if (!copy_desc(type, desc))
-		goto fail;
-	type->first_kind = (uint16_t)first;
-	type->kind_count = (uint16_t)count;
+		return SMAL_ERROR_NO_MEMORY;
 	grow_tables(gc, first + count);
 	if (desc->bytes != 0) {
-		struct smal_kind *kind = smal_kind_get(type, 0);
-
-		if (kind == NULL)
-			goto fail_text;
+		kind = kind_create(type, 0);
+		if (kind == NULL) {
+			smal_element_give(gc->books, type->text);
+			return SMAL_ERROR_NO_MEMORY;
+		}
 		type->public.parcel_index = first;
 		type->public.stride_bytes = kind->stride.stride_bytes;
 		if (kind->stride.stride_bytes == 0) {
@@ -268,14 +283,62 @@ enum smal_error smal_type_create(struct smal_gc *gc, const struct smal_type_desc
 	}
 	type->magic = SMAL_MAGIC_TYPE;
 	smal_link_insert(&gc->types, &type->link);
-	*result = &type->public;
 	return SMAL_OK;
+}
 
-fail_text:
-	smal_element_give(gc->books, type->text);
-fail:
-	smal_element_give(gc->books, type);
-	return SMAL_ERROR_NO_MEMORY;
+/* With the lock held. */
+static enum smal_error type_create(struct smal_gc *gc, const struct smal_type_desc *desc,
+                                   struct smal_owned_type **result)
+{
+	struct smal_owned_type *type = smal_element_take(gc->books, sizeof *type);
+	enum smal_error error;
+
+	if (type == NULL)
+		return SMAL_ERROR_NO_MEMORY;
+	error = type_init(type, gc, desc);
+	if (error != SMAL_OK) {
+		smal_element_give(gc->books, type);
+		return error;
+	}
+	*result = type;
+	return SMAL_OK;
+}
+
+enum smal_error smal_type_create(struct smal_gc *gc, const struct smal_type_desc *desc,
+                                 struct smal_type **result)
+{
+	enum smal_error error = smal_gc_check(gc, __func__);
+	struct smal_owned_type *type;
+
+	if (error != SMAL_OK)
+		return error;
+	SMAL_REQUIRE(desc != NULL && result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL,
+	             "%s", "");
+	error = desc_check(desc, __func__);
+	if (error != SMAL_OK)
+		return error;
+	smal_gc_lock(gc);
+	error = type_create(gc, desc, &type);
+	smal_gc_unlock(gc);
+	if (error == SMAL_OK)
+		*result = &type->public;
+	return error;
+}
+
+struct smal_type *smal_inner_type(struct smal_gc *gc, enum smal_inner_type which,
+                                  const struct smal_type_desc *desc)
+{
+	volatile AO_t *place = (volatile AO_t *)&gc->inner[which];
+	struct smal_owned_type *type = smal_atomic_load_pointer(place);
+
+	if (SMAL_LIKELY(type != NULL))
+		return &type->public;
+	smal_gc_lock(gc);
+	type = gc->inner[which];
+	if (type == NULL && type_create(gc, desc, &type) == SMAL_OK)
+		smal_atomic_store_pointer(place, type);
+	smal_gc_unlock(gc);
+	return type != NULL ? &type->public : NULL;
 }
 
 /* Gives the kinds back, objects and all. */
@@ -288,45 +351,69 @@ static void kinds_fini(struct smal_owned_type *type)
 
 		if (kind == NULL)
 			continue;
-		if (gc->thread != NULL && gc->thread->holes[i].kind != NULL)
-			smal_hole_close(gc->thread, &gc->thread->holes[i]);
-		gc->heap_bytes -= kind->stride.heap_bytes;
-		gc->stats.objects.allocated_objects += kind->claimed_slots;
+		SMAL_EACH_THREAD(gc, thread)
+			if (thread->holes[i].kind != NULL)
+				smal_hole_close(thread, &thread->holes[i]);
+		smal_pace_heap(gc, 0 - kind->stride.heap_bytes);
+		gc->stats.objects.allocated_objects += kind->counts.claimed_slots;
 		gc->stats.objects.allocated_bytes +=
-			kind->claimed_slots * kind->stride.stride_bytes + kind->claimed_large_bytes;
+			kind->counts.claimed_slots * kind->stride.stride_bytes +
+			kind->counts.claimed_large_bytes;
 		smal_stride_fini(&kind->stride);
 		gc->kinds[i] = NULL;
 		smal_element_give(gc->books, kind);
 	}
 }
 
-enum smal_error smal_type_destroy(struct smal_type *public)
+struct ending {
+	struct smal_owned_type *type;
+	/* Objects that are left. */
+	uint64_t live;
+};
+
+/* Other threads may have holes of the type, even with nothing allocated: the world
+ * is stopped. */
+static void type_end(struct smal_gc *gc, uintptr_t low, void *argument)
 {
-	struct smal_owned_type *type = smal_owned(public);
-	struct smal_gc *gc;
-	enum smal_error error;
-	uint64_t live = 0;
+	struct ending *ending = argument;
+	struct smal_owned_type *type = ending->type;
 
-	SMAL_REQUIRE(public != NULL && type->magic == SMAL_MAGIC_TYPE, SMAL_ERROR_INVALID,
-	             "not a type", public, "%s",
-	             public != NULL && type->magic == SMAL_MAGIC_GONE ? "a type that has ended" : "");
-	gc = type->gc;
-	error = smal_gc_check(gc, __func__);
-	if (error != SMAL_OK)
-		return error;
-	for (unsigned i = type->first_kind; i < type->first_kind + type->kind_count; i++) {
-		const struct smal_kind *kind = gc->kinds[i];
-
-		if (kind != NULL)
-			live += kind->claimed_slots - smal_kind_ahead(kind) - kind->freed_slots;
-	}
-	SMAL_REQUIRE(live == 0, SMAL_ERROR_BUSY, "objects are left", public,
-	             "type %s with %llu objects", type->desc.name, (unsigned long long)live);
+	(void)low;
+	SMAL_EACH_THREAD(gc, thread)
+		smal_thread_retract(thread);
+	for (unsigned i = type->first_kind; i < type->first_kind + type->kind_count; i++)
+		if (gc->kinds[i] != NULL)
+			ending->live += gc->kinds[i]->counts.claimed_slots -
+			                smal_kind_ahead(gc->kinds[i]) -
+			                gc->kinds[i]->counts.freed_slots;
+	SMAL_EACH_THREAD(gc, thread)
+		smal_thread_restore(thread);
+	if (ending->live != 0)
+		return;
 	kinds_fini(type);
 	type->magic = SMAL_MAGIC_GONE;
 	type->public = (struct smal_type){ 0 };
 	smal_link_remove(&type->link);
 	smal_link_insert(&gc->ended_types, &type->link);
+}
+
+enum smal_error smal_type_destroy(struct smal_type *public)
+{
+	struct smal_owned_type *type = smal_owned(public);
+	struct ending ending = { .type = type };
+	enum smal_error error;
+
+	SMAL_REQUIRE(public != NULL && type->magic == SMAL_MAGIC_TYPE, SMAL_ERROR_INVALID,
+	             "not a type", public, "%s",
+	             public != NULL && type->magic == SMAL_MAGIC_GONE ? "a type that has ended" : "");
+	error = smal_gc_check(type->gc, __func__);
+	if (error != SMAL_OK)
+		return error;
+	SMAL_REQUIRE(!smal_type_is_inner(type), SMAL_ERROR_INVALID, "not a type", public, "%s",
+	             "one of the library's own");
+	smal_world_run(type->gc, false, type_end, &ending);
+	SMAL_REQUIRE(ending.live == 0, SMAL_ERROR_BUSY, "objects are left", public,
+	             "type %s with %llu objects", type->desc.name, (unsigned long long)ending.live);
 	return SMAL_OK;
 }
 

@@ -5,5 +5,7 @@
 libsmal_core_la_SOURCES += \
 	smal/os/os.h \
 	smal/os/os_posix.c \
+	smal/os/os_thread.c \
+	smal/os/os_limit.c \
 	smal/os/os_stack.c \
 	smal/os/os_tool.c

@@ -58,8 +58,42 @@ void smal_os_lock_give(struct smal_os_lock *lock);
  * while it is held but this file. */
 extern struct smal_os_lock smal_os_process_lock;
 
+/* The lock of the process's list of collectors: above theirs, below nothing. Who
+ * takes it is outside (gc/gc.h, smal_gc_begin). */
+extern struct smal_os_lock smal_os_instances_lock;
+
 /* A word that no other live thread has. */
 uintptr_t smal_os_thread_id(void);
+
+/* ---- Waiting, signals, ends of threads, fork (os_thread.c) ---- */
+
+/* Sleeps while *word is `value`, until smal_os_wake, at most timeout_ns (0: no
+ * limit); may return for no reason. Both may be called by signal handlers. */
+void smal_os_wait(volatile uint32_t *word, uint32_t value, uint64_t timeout_ns);
+void smal_os_wake(volatile uint32_t *word);
+
+/* The calling thread, as a receiver of signals. */
+pthread_t smal_os_thread(void);
+
+/* Has a signal call `handler` on the thread that it is sent to, with an address
+ * below which nothing that the thread was doing has its words: its registers
+ * are above. All signals are blocked meanwhile. False: no such signal. */
+bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low));
+void smal_os_signal_send(pthread_t thread, int number);
+
+/* True if the thread runs on its alternate signal stack, and where that is. */
+bool smal_os_alternate_stack(uintptr_t *base, uintptr_t *limit);
+
+/* Has `end` called when this thread ends, after what other libraries do then.
+ * False: not enough memory. Any number of times; all with the same function. */
+bool smal_os_at_thread_end(void (*end)(void));
+
+/* Has the functions called before a fork, and after it on either side. Once for
+ * the process. False: not enough memory. */
+bool smal_os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
+
+/* Bytes that the control group of the process may use, or SIZE_MAX. */
+size_t smal_os_memory_limit(void);
 
 /* ---- Stacks and static data (os_stack.c) ---- */
 
@@ -78,11 +112,11 @@ void smal_os_with_stack(void (*visit)(uintptr_t low, void *argument), void *argu
  * and words that were never written, are copied like others. */
 void smal_os_copy_words(uintptr_t *to, const uintptr_t *from, size_t count);
 
-/* True if ASan keeps frames of this stack elsewhere. */
-bool smal_os_has_fake_frames(void);
+/* Where ASan keeps frames of the calling thread, or NULL: it does not. */
+void *smal_os_fake_stack(void);
 
 /* If the word points into such a frame, returns true and the frame's bounds. */
-bool smal_os_fake_frame(uintptr_t word, uintptr_t *base, uintptr_t *limit);
+bool smal_os_fake_frame(void *fake_stack, uintptr_t word, uintptr_t *base, uintptr_t *limit);
 
 /* Calls visit for every range of writable static data of the program and its
  * shared objects. Not while threads are stopped. */

@@ -23,6 +23,7 @@
 static volatile AO_t failures;
 
 struct smal_os_lock smal_os_process_lock = SMAL_OS_LOCK_INIT;
+struct smal_os_lock smal_os_instances_lock = SMAL_OS_LOCK_INIT;
 
 static bool check(int result, int saved_errno)
 {

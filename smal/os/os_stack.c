@@ -66,27 +66,28 @@ SMAL_NO_SANITIZE_ADDRESS SMAL_NOINLINE void smal_os_copy_words(uintptr_t *to,
 		to[i] = word[i];
 }
 
-bool smal_os_has_fake_frames(void)
+void *smal_os_fake_stack(void)
 {
 #ifdef __SANITIZE_ADDRESS__
-	return __asan_get_current_fake_stack() != NULL;
+	return __asan_get_current_fake_stack();
 #else
-	return false;
+	return NULL;
 #endif
 }
 
-bool smal_os_fake_frame(uintptr_t word, uintptr_t *base, uintptr_t *limit)
+bool smal_os_fake_frame(void *fake_stack, uintptr_t word, uintptr_t *base, uintptr_t *limit)
 {
 #ifdef __SANITIZE_ADDRESS__
-	void *fake = __asan_get_current_fake_stack();
 	void *begin, *end;
 
-	if (fake == NULL || __asan_addr_is_in_fake_stack(fake, (void *)word, &begin, &end) == NULL)
+	if (fake_stack == NULL ||
+	    __asan_addr_is_in_fake_stack(fake_stack, (void *)word, &begin, &end) == NULL)
 		return false;
 	*base = (uintptr_t)begin;
 	*limit = (uintptr_t)end;
 	return true;
 #else
+	(void)fake_stack;
 	(void)word;
 	(void)base;
 	(void)limit;

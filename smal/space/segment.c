@@ -65,9 +65,9 @@ static uintptr_t place(struct smal_segment *segment, struct smal_space *space, u
                        size_t unit)
 {
 	size_t blocks = segment->block_count;
-	size_t map_bytes = (blocks + region_count(segment) + 1) * sizeof(struct smal_map);
+	size_t map_bytes = (blocks + region_count(segment) + 1) * sizeof(struct smal_binmap);
 	size_t groups = smal_segment_groups(segment);
-	size_t group_map_bytes = (size_t)segment->group_chunks * sizeof(struct smal_map);
+	size_t group_map_bytes = (size_t)segment->group_chunks * sizeof(struct smal_binmap);
 	struct smal_area area;
 
 	for (unsigned i = 0; i < SMAL_PIECES; i++)
@@ -76,7 +76,7 @@ static uintptr_t place(struct smal_segment *segment, struct smal_space *space, u
 		segment->side[i] = carve(&at, blocks * SMAL_BLOCK_IDS * space->options.side_bytes[i],
 		                         unit);
 	area = carve(&at, map_bytes, unit);
-	smal_fsa_init(&segment->maps, &space->account, area, sizeof(struct smal_map));
+	smal_fsa_init(&segment->maps, &space->account, area, sizeof(struct smal_binmap));
 	area = carve(&at, groups * group_map_bytes, unit);
 	smal_fsa_init(&segment->element_maps, &space->account, area, group_map_bytes);
 	segment->infos = (void *)segment->piece[2].base;

@@ -33,7 +33,7 @@ static const uint64_t aligned[7] = {
 
 /* fold[k] has a bit at the start of every window of 2^k free units. Returns the
  * largest k with a window; -1 if nothing is free. */
-static int fold_map(const struct smal_map *map, struct smal_map fold[SMAL_ORDERS])
+static int fold_map(const struct smal_binmap *map, struct smal_binmap fold[SMAL_ORDERS])
 {
 	uint64_t any = 0;
 	int k;
@@ -58,7 +58,7 @@ static int fold_map(const struct smal_map *map, struct smal_map fold[SMAL_ORDERS
 	return any != 0 ? k : k - 1;
 }
 
-static struct smal_map *node_map(const struct smal_level *level, uint32_t node)
+static struct smal_binmap *node_map(const struct smal_level *level, uint32_t node)
 {
 	return smal_fsa_at(level->maps, level->map_index[node]);
 }
@@ -102,7 +102,7 @@ static void ring_remove(struct smal_level *level, uint32_t index)
 static void node_settle(struct smal_level *level, uint32_t index)
 {
 	struct smal_node *node = &level->nodes[index];
-	struct smal_map fold[SMAL_ORDERS];
+	struct smal_binmap fold[SMAL_ORDERS];
 	int order = fold_map(node_map(level, index), fold);
 
 	if (order < 0) {
@@ -120,7 +120,7 @@ static void node_settle(struct smal_level *level, uint32_t index)
 	ring_insert(level, index);
 }
 
-static void map_change(struct smal_map *map, unsigned first, unsigned n, bool used)
+static void map_change(struct smal_binmap *map, unsigned first, unsigned n, bool used)
 {
 	for (unsigned w = first / 64; n > 0; w++) {
 		unsigned bit = first % 64;
@@ -134,7 +134,7 @@ static void map_change(struct smal_map *map, unsigned first, unsigned n, bool us
 	}
 }
 
-static bool map_is_free(const struct smal_map *map, unsigned first, unsigned n)
+static bool map_is_free(const struct smal_binmap *map, unsigned first, unsigned n)
 {
 	for (; n > 0; first++, n--)
 		if (map->word[first / 64] >> (first % 64) & 1)
@@ -159,7 +159,7 @@ void smal_level_grow(struct smal_level *level, uint32_t node_count)
 bool smal_level_open(struct smal_level *level, uint32_t index, unsigned capacity)
 {
 	struct smal_node *node = &level->nodes[index];
-	struct smal_map *map;
+	struct smal_binmap *map;
 
 	if (!smal_fsa_reserve(level->maps))
 		return false;
@@ -196,9 +196,9 @@ static void node_use(struct smal_level *level, uint32_t index, unsigned unit, un
 
 /* The start of the smallest hole (or, first fit, of any hole) of at least
  * 2^order units, the lowest of those; the node has one. */
-static unsigned map_find(const struct smal_map *map, unsigned order, bool first_fit)
+static unsigned map_find(const struct smal_binmap *map, unsigned order, bool first_fit)
 {
-	struct smal_map fold[SMAL_ORDERS];
+	struct smal_binmap fold[SMAL_ORDERS];
 	int largest = fold_map(map, fold);
 
 	if (first_fit)
@@ -246,7 +246,7 @@ bool smal_level_take(struct smal_level *level, unsigned n, unsigned order, uint3
 static unsigned find_below(const struct smal_level *level, uint32_t node, unsigned order,
                            uint32_t limit)
 {
-	struct smal_map map = *node_map(level, node), fold[SMAL_ORDERS];
+	struct smal_binmap map = *node_map(level, node), fold[SMAL_ORDERS];
 
 	for (uint32_t unit = limit > node * SMAL_FAN ? limit - node * SMAL_FAN : 0;
 	     unit < SMAL_FAN; unit++)
@@ -296,7 +296,7 @@ bool smal_level_give(struct smal_level *level, uint32_t index, unsigned n)
 
 	if (node->order == SMAL_NODE_FULL) {
 		level->map_index[at] = smal_fsa_take(level->maps);
-		memset(node_map(level, at), 0xff, sizeof(struct smal_map));
+		memset(node_map(level, at), 0xff, sizeof(struct smal_binmap));
 	} else {
 		SMAL_ASSERT(node_has_map(node));
 		ring_remove(level, at);
@@ -331,8 +331,8 @@ unsigned smal_level_count(const struct smal_level *level, uint32_t index)
 static const char *check_map(const struct smal_level *level, uint32_t i)
 {
 	const struct smal_node *node = &level->nodes[i];
-	const struct smal_map *map = node_map(level, i);
-	struct smal_map fold[SMAL_ORDERS];
+	const struct smal_binmap *map = node_map(level, i);
+	struct smal_binmap fold[SMAL_ORDERS];
 	unsigned bits = 0, lowest = 0;
 	int order;
 

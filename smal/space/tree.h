@@ -37,7 +37,7 @@ struct smal_node {
 	uint8_t order;
 };
 
-struct smal_map {
+struct smal_binmap {
 	uint64_t word[4];
 };
 

@@ -9,7 +9,29 @@
 #ifndef SMAL_STRIDE_BITMAP_H
 #define SMAL_STRIDE_BITMAP_H
 
-#include <smal/base/def.h>
+#include <smal/base/atomic.h>
+
+/* Words of masks that another thread may change at the same moment. */
+static inline smal_word smal_word_load(const smal_word *word)
+{
+	return smal_atomic_load_relaxed((const volatile AO_t *)word);
+}
+
+static inline void smal_word_or(smal_word *word, smal_word bits)
+{
+	smal_atomic_or((volatile AO_t *)word, bits);
+}
+
+/* Clears bits; returns the old word. */
+static inline smal_word smal_word_clear(smal_word *word, smal_word bits)
+{
+	return smal_atomic_clear((volatile AO_t *)word, bits);
+}
+
+static inline bool smal_bit_load(const smal_word *mask, size_t bit)
+{
+	return smal_word_load(&mask[bit >> SMAL_WORD_LOG2]) >> (bit & (SMAL_WORD_BITS - 1)) & 1;
+}
 
 static inline bool smal_bit_get(const smal_word *mask, size_t bit)
 {
@@ -46,11 +68,11 @@ static inline size_t smal_bit_next(const smal_word *mask, size_t from, size_t li
 
 	if (from >= limit)
 		return limit;
-	word = mask[w] & ~(smal_word)0 << (from & (SMAL_WORD_BITS - 1));
+	word = smal_word_load(&mask[w]) & ~(smal_word)0 << (from & (SMAL_WORD_BITS - 1));
 	while (word == 0) {
 		if (++w << SMAL_WORD_LOG2 >= limit)
 			return limit;
-		word = mask[w];
+		word = smal_word_load(&mask[w]);
 	}
 	return smal_min((w << SMAL_WORD_LOG2) + smal_word_lowest(word), limit);
 }
@@ -64,11 +86,11 @@ static inline size_t smal_bit_next_missing(const smal_word *mask, const smal_wor
 
 	if (from >= limit)
 		return limit;
-	word = full[w] & ~mask[w] & ~(smal_word)0 << (from & (SMAL_WORD_BITS - 1));
+	word = full[w] & ~smal_word_load(&mask[w]) & ~(smal_word)0 << (from & (SMAL_WORD_BITS - 1));
 	while (word == 0) {
 		if (++w << SMAL_WORD_LOG2 >= limit)
 			return limit;
-		word = full[w] & ~mask[w];
+		word = full[w] & ~smal_word_load(&mask[w]);
 	}
 	return smal_min((w << SMAL_WORD_LOG2) + smal_word_lowest(word), limit);
 }

@@ -5,4 +5,6 @@
 libsmal_core_la_SOURCES += \
 	smal/stride/bitmap.h \
 	smal/stride/stride.h \
-	smal/stride/stride.c
+	smal/stride/stride.c \
+	smal/stride/walk.c \
+	smal/stride/verify.c

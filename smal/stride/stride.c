@@ -44,35 +44,11 @@ void smal_stride_sides(struct smal_space_options *options)
 	options->lazy_sides |= 1u << (SMAL_SIDE_MASK + 2);
 }
 
-static uint32_t owner_word(const struct smal_stride *stride)
-{
-	return (uint32_t)stride->owner << 16 | stride->class;
-}
-
 static void set_owner(const struct smal_segment *segment, size_t first, size_t limit,
                       uint32_t owner)
 {
 	for (size_t id = first; id < limit; id++)
 		smal_atomic_store_u32(smal_segment_owner(segment, id), owner);
-}
-
-/* The owner word of the id that an address has; 0 for one that is not in use. */
-static uint32_t owner_at(const struct smal_segment *segment, size_t id)
-{
-	if (!segment->direct &&
-	    id / SMAL_BLOCK_IDS >= smal_atomic_load(&segment->committed_blocks))
-		return 0;
-	return smal_atomic_load_u32(smal_segment_owner(segment, id));
-}
-
-static uint32_t *back_word(const struct smal_segment *segment, size_t id)
-{
-	return (uint32_t *)(void *)segment->side[SMAL_SIDE_BACK].base + id;
-}
-
-static struct smal_buffer *descriptor(const struct smal_segment *segment, size_t id)
-{
-	return (struct smal_buffer *)(void *)segment->side[SMAL_SIDE_BUFFER].base + id;
 }
 
 /* The template of a stride, shared by all strides of its size in the space. */
@@ -109,12 +85,6 @@ static const smal_word *template_for(struct smal_space *space, size_t stride_byt
 	} while (true);
 }
 
-/* Mask words for each bit of the summary. */
-static size_t summary_words(const struct smal_stride *stride)
-{
-	return (stride->words + SMAL_WORD_BITS - 1) >> SMAL_WORD_LOG2;
-}
-
 bool smal_stride_init(struct smal_stride *stride, struct smal_space *space, uint16_t owner,
                       uint16_t class, size_t stride_bytes)
 {
@@ -134,7 +104,7 @@ bool smal_stride_init(struct smal_stride *stride, struct smal_space *space, uint
 		return false;
 	for (size_t w = 0; w < stride->words; w++)
 		if (stride->full[w] != 0)
-			stride->empty_summary |= (smal_word)1 << w / summary_words(stride);
+			stride->empty_summary |= (smal_word)1 << w / smal_stride_summary_words(stride);
 	smal_os_lock_init(&stride->lock);
 	smal_link_init(&stride->room);
 	smal_link_init(&stride->filled);
@@ -156,7 +126,7 @@ static smal_word summary_of(const struct smal_buffer *buffer, size_t first, size
 /* Brings the summary bits for the words [first, limit) up to date. */
 static void summarize(struct smal_buffer *buffer, size_t first, size_t limit)
 {
-	size_t each = summary_words(buffer->stride);
+	size_t each = smal_stride_summary_words(buffer->stride);
 
 	for (size_t i = first / each; i * each < limit; i++) {
 		smal_word bit = (smal_word)1 << i;
@@ -181,12 +151,6 @@ static void list_by_use(struct smal_buffer *buffer)
 	smal_link_push(full ? &stride->filled : &stride->room, &buffer->link);
 }
 
-/* Buffer ids that a buffer of so many bytes has. */
-static size_t id_count(const struct smal_segment *segment, size_t bytes)
-{
-	return segment->direct ? 1 : (bytes + SMAL_ID_BYTES - 1) >> SMAL_ID_LOG2;
-}
-
 struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 {
 	bool large = stride->stride_bytes == 0, zeroed;
@@ -206,18 +170,19 @@ struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 	}
 	segment = smal_space_segment(stride->space, run);
 	id = smal_segment_id(segment, (uintptr_t)run);
-	ids = id_count(segment, bytes);
-	buffer = descriptor(segment, id);
-	*buffer = (struct smal_buffer){ .stride = stride, .segment = segment, .bytes = bytes,
+	ids = smal_segment_ids(segment, bytes);
+	buffer = smal_segment_buffer(segment, id);
+	*buffer = (struct smal_buffer){ .stride = stride, .segment = segment,
+		                        .chunks = (uint32_t)(bytes >> SMAL_CHUNK_LOG2),
 		                        .id = (uint32_t)id, .state = SMAL_BUFFER_ROOM };
 	if (!zeroed)
 		buffer->dirty_granules =
 			(uint32_t)smal_min(bytes >> SMAL_GRANULE_LOG2, UINT32_MAX);
 	smal_link_init(&buffer->link);
 	for (size_t i = 0; i < ids; i++)
-		*back_word(segment, id + i) = (uint32_t)i;
+		*smal_segment_back(segment, id + i) = (uint32_t)i;
 	buffer->summary = stride->empty_summary;
-	set_owner(segment, id, id + ids, owner_word(stride));
+	set_owner(segment, id, id + ids, smal_stride_owner_word(stride));
 	smal_os_lock_take(&stride->lock);
 	stride->buffers++;
 	stride->heap_bytes += bytes;
@@ -231,29 +196,29 @@ bool smal_buffer_resize(struct smal_buffer *buffer, size_t bytes, bool *zeroed)
 	struct smal_segment *segment = buffer->segment;
 	struct smal_stride *stride = buffer->stride;
 	char *base = (char *)smal_buffer_base(buffer);
-	size_t had = id_count(segment, buffer->bytes), has = id_count(segment, bytes);
+	size_t had = smal_segment_ids(segment, smal_buffer_bytes(buffer)), has = smal_segment_ids(segment, bytes);
 
 	if (segment->direct)
 		return false;
-	if (bytes > buffer->bytes &&
-	    !smal_space_extend(stride->space, base, buffer->bytes, bytes, zeroed))
+	if (bytes > smal_buffer_bytes(buffer) &&
+	    !smal_space_extend(stride->space, base, smal_buffer_bytes(buffer), bytes, zeroed))
 		return false;
 	/* Once the space has them, ids may be another buffer's at once. */
 	set_owner(segment, buffer->id + has, buffer->id + had, 0);
-	if (bytes < buffer->bytes) {
-		smal_os_tool_forbid(base + bytes, buffer->bytes - bytes);
-		if (!smal_space_give(stride->space, base + bytes, buffer->bytes - bytes)) {
-			smal_os_tool_allow(base + bytes, buffer->bytes - bytes);
-			set_owner(segment, buffer->id + has, buffer->id + had, owner_word(stride));
+	if (bytes < smal_buffer_bytes(buffer)) {
+		smal_os_tool_forbid(base + bytes, smal_buffer_bytes(buffer) - bytes);
+		if (!smal_space_give(stride->space, base + bytes, smal_buffer_bytes(buffer) - bytes)) {
+			smal_os_tool_allow(base + bytes, smal_buffer_bytes(buffer) - bytes);
+			set_owner(segment, buffer->id + has, buffer->id + had, smal_stride_owner_word(stride));
 			return false;
 		}
 	}
 	for (size_t i = had; i < has; i++)
-		*back_word(segment, buffer->id + i) = (uint32_t)i;
-	set_owner(segment, buffer->id + had, buffer->id + has, owner_word(stride));
+		*smal_segment_back(segment, buffer->id + i) = (uint32_t)i;
+	set_owner(segment, buffer->id + had, buffer->id + has, smal_stride_owner_word(stride));
 	smal_os_lock_take(&stride->lock);
-	stride->heap_bytes += bytes - buffer->bytes;
-	buffer->bytes = bytes;
+	stride->heap_bytes += bytes - smal_buffer_bytes(buffer);
+	buffer->chunks = (uint32_t)(bytes >> SMAL_CHUNK_LOG2);
 	smal_os_lock_give(&stride->lock);
 	return true;
 }
@@ -264,15 +229,15 @@ static void drop(struct smal_buffer *buffer)
 	struct smal_segment *segment = buffer->segment;
 	struct smal_stride *stride = buffer->stride;
 	uintptr_t base = smal_buffer_base(buffer);
-	size_t bytes = buffer->bytes;
-	size_t ids = id_count(segment, bytes);
+	size_t bytes = smal_buffer_bytes(buffer);
+	size_t ids = smal_segment_ids(segment, bytes);
 
 	stride->buffers--;
 	stride->heap_bytes -= bytes;
 	set_owner(segment, buffer->id, buffer->id + ids, 0);
 	for (unsigned i = 0; i < stride->masks && buffer->used_slots != 0; i++)
 		memset(smal_buffer_mask(buffer, i), 0, stride->words * sizeof(smal_word));
-	buffer->stride = NULL;
+	smal_atomic_store((volatile AO_t *)&buffer->stride, 0);
 	smal_os_tool_forbid((void *)base, bytes);
 	smal_space_give(stride->space, (void *)base, bytes);
 }
@@ -295,7 +260,7 @@ void smal_stride_fini(struct smal_stride *stride)
 
 void *smal_stride_take(struct smal_stride *stride)
 {
-	size_t each = summary_words(stride), w;
+	size_t each = smal_stride_summary_words(stride), w;
 	struct smal_buffer *buffer;
 	uintptr_t slot = 0;
 	smal_word *live, free;
@@ -328,9 +293,9 @@ uintptr_t smal_buffer_find_slot(const struct smal_buffer *buffer, uintptr_t addr
 {
 	uintptr_t slot = smal_buffer_slot(buffer, address);
 
-	if (slot + smal_buffer_slot_bytes(buffer) - smal_buffer_base(buffer) > buffer->bytes)
+	if (slot + smal_buffer_slot_bytes(buffer) - smal_buffer_base(buffer) > smal_buffer_bytes(buffer))
 		return 0;
-	return smal_bit_get(smal_buffer_live(buffer), smal_buffer_bit(buffer, slot)) ? slot : 0;
+	return smal_bit_load(smal_buffer_live(buffer), smal_buffer_bit(buffer, slot)) ? slot : 0;
 }
 
 bool smal_stride_give(struct smal_stride *stride, void *address)
@@ -345,9 +310,9 @@ bool smal_stride_give(struct smal_stride *stride, void *address)
 		return false;
 	smal_os_lock_take(&stride->lock);
 	id = smal_segment_id(segment, slot);
-	if (owner_at(segment, id) != owner_word(stride))
+	if (smal_segment_owner_at(segment, id) != smal_stride_owner_word(stride))
 		goto out;
-	buffer = descriptor(segment, id - *back_word(segment, id));
+	buffer = smal_segment_buffer(segment, id - *smal_segment_back(segment, id));
 	if (smal_buffer_find_slot(buffer, slot) != slot)
 		goto out;
 	given = true;
@@ -363,7 +328,7 @@ out:
 	return given;
 }
 
-struct smal_buffer *smal_stride_claim(struct smal_stride *stride)
+struct smal_buffer *smal_stride_claim(struct smal_stride *stride, const void *claimer)
 {
 	struct smal_buffer *buffer = NULL;
 	struct smal_link *link;
@@ -373,50 +338,132 @@ struct smal_buffer *smal_stride_claim(struct smal_stride *stride)
 	if (link != NULL) {
 		buffer = SMAL_CONTAINER(link, struct smal_buffer, link);
 		buffer->state = SMAL_BUFFER_CLAIMED;
+		smal_atomic_store(&buffer->claimer, (uintptr_t)claimer);
 		smal_link_push(&stride->claimed, &buffer->link);
 	}
 	smal_os_lock_give(&stride->lock);
 	return buffer;
 }
 
+/* Brings used_slots and the summary up to date with the live mask. */
+static void recount(struct smal_buffer *buffer)
+{
+	const smal_word *live = smal_buffer_live(buffer), *full = buffer->stride->full;
+	size_t each = smal_stride_summary_words(buffer->stride), words = buffer->stride->words;
+	smal_word summary = 0;
+	uint32_t used = 0;
+
+	for (size_t w = 0; w < words; w++)
+		used += smal_word_count(live[w]);
+	for (size_t w = 0, bit = 0; w < words; bit++) {
+		bool room = false;
+
+		for (size_t i = 0; i < each && w < words; i++, w++)
+			room |= live[w] != full[w];
+		summary |= (smal_word)room << bit;
+	}
+	buffer->used_slots = (uint16_t)used;
+	buffer->summary = summary;
+}
+
 void smal_stride_unclaim(struct smal_buffer *buffer)
 {
 	struct smal_stride *stride = buffer->stride;
 
-	summarize(buffer, 0, stride->words);
 	smal_os_lock_take(&stride->lock);
+	recount(buffer);
+	smal_atomic_store(&buffer->claimer, 0);
 	buffer->state = 0;
 	list_by_use(buffer);
 	smal_os_lock_give(&stride->lock);
 }
 
+/* Gives a buffer back if it is empty and nobody's, if `drop_empty` says so. */
+static bool drop_if_empty(struct smal_buffer *buffer, bool drop_empty)
+{
+	if (!drop_empty || buffer->used_slots != 0 || buffer->state == SMAL_BUFFER_CLAIMED)
+		return false;
+	smal_link_remove(&buffer->link);
+	drop(buffer);
+	return true;
+}
+
 bool smal_stride_settle(struct smal_buffer *buffer, bool drop_empty)
 {
-	const smal_word *live = smal_buffer_live(buffer);
 	struct smal_stride *stride = buffer->stride;
-	size_t each = summary_words(stride);
-	smal_word summary = 0;
-	uint32_t used = 0;
+	bool dropped = false;
 
-	for (size_t w = 0; w < stride->words; w++)
-		used += smal_word_count(live[w]);
-	for (size_t w = 0, bit = 0; w < stride->words; bit++) {
-		bool room = false;
-
-		for (size_t i = 0; i < each && w < stride->words; i++, w++)
-			room |= live[w] != stride->full[w];
-		summary |= (smal_word)room << bit;
+	smal_os_lock_take(&stride->lock);
+	if (buffer->state != SMAL_BUFFER_CLAIMED) {
+		recount(buffer);
+		dropped = drop_if_empty(buffer, drop_empty);
+		if (!dropped)
+			list_by_use(buffer);
 	}
-	buffer->used_slots = used;
-	buffer->summary = summary;
-	drop_empty = drop_empty && used == 0 && buffer->state != SMAL_BUFFER_CLAIMED;
-	if (drop_empty) {
-		smal_link_remove(&buffer->link);
-		drop(buffer);
-	} else {
+	smal_os_lock_give(&stride->lock);
+	return !dropped;
+}
+
+enum smal_released smal_stride_release(struct smal_buffer *buffer, uintptr_t slot,
+                                       const void *claimer, bool drop_empty)
+{
+	struct smal_stride *stride = buffer->stride;
+	size_t at = smal_buffer_bit(buffer, slot), w = at >> SMAL_WORD_LOG2;
+	smal_word bit = (smal_word)1 << (at & (SMAL_WORD_BITS - 1));
+	enum smal_released released = SMAL_RELEASED_NOTHING;
+
+	smal_os_lock_take(&stride->lock);
+	if ((smal_word_clear(&smal_buffer_live(buffer)[w], bit) & bit) == 0)
+		goto out;
+	released = SMAL_RELEASED;
+	if (buffer->state == SMAL_BUFFER_CLAIMED) {
+		if (smal_atomic_load_relaxed(&buffer->claimer) != (uintptr_t)claimer)
+			released = SMAL_RELEASED_REMOTE;
+		goto out;
+	}
+	buffer->used_slots--;
+	summarize(buffer, w, w + 1);
+	if (drop_if_empty(buffer, drop_empty))
+		released = SMAL_RELEASED_BUFFER;
+	else
+		list_by_use(buffer);
+out:
+	smal_os_lock_give(&stride->lock);
+	return released;
+}
+
+struct smal_buffer *smal_stride_retake(struct smal_stride *stride, uintptr_t slot,
+                                       const void *claimer)
+{
+	struct smal_buffer *buffer;
+	smal_word bit, *word;
+	size_t at;
+
+	smal_os_lock_take(&stride->lock);
+	buffer = smal_buffer_find(slot);
+	/* With the lock held, a buffer that is this stride's stays so. */
+	if (buffer == NULL || buffer->stride != stride)
+		goto fail;
+	if (buffer->state == SMAL_BUFFER_CLAIMED &&
+	    smal_atomic_load_relaxed(&buffer->claimer) != (uintptr_t)claimer)
+		goto fail;
+	at = smal_buffer_bit(buffer, slot);
+	bit = (smal_word)1 << (at & (SMAL_WORD_BITS - 1));
+	word = &smal_buffer_live(buffer)[at >> SMAL_WORD_LOG2];
+	if ((smal_word_load(word) & bit) != 0)
+		goto fail;
+	smal_word_or(word, bit);
+	if (buffer->state != SMAL_BUFFER_CLAIMED) {
+		buffer->used_slots++;
+		summarize(buffer, at >> SMAL_WORD_LOG2, (at >> SMAL_WORD_LOG2) + 1);
 		list_by_use(buffer);
 	}
-	return !drop_empty;
+	smal_os_lock_give(&stride->lock);
+	return buffer;
+
+fail:
+	smal_os_lock_give(&stride->lock);
+	return NULL;
 }
 
 bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_t *base,
@@ -460,49 +507,52 @@ uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uin
 {
 	smal_word *live = smal_buffer_live(buffer);
 	const smal_word *full = buffer->stride->full;
-	uint32_t used = buffer->used_slots;
+	bool claimed = buffer->state == SMAL_BUFFER_CLAIMED;
+	uint32_t slots = 0;
 	size_t first, end, w;
 
-	/* In a heap full of holes, most have one slot. */
-	if (limit - base == buffer->stride->stride_bytes &&
-	    buffer->state == SMAL_BUFFER_CLAIMED) {
-		first = smal_buffer_bit(buffer, base);
-		SMAL_ASSERT(!smal_bit_get(live, first));
-		smal_bit_set(live, first);
-		buffer->used_slots++;
-		return 1;
-	}
 	range_bits(buffer, base, limit, &first, &end);
 	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
 		smal_word bits = full[w] & smal_bits_in_word(w, first, end);
 
-		SMAL_ASSERT((live[w] & bits) == 0);
-		live[w] |= bits;
-		buffer->used_slots += smal_word_count(bits);
+		SMAL_ASSERT((smal_word_load(&live[w]) & bits) == 0);
+		if (claimed)
+			smal_word_or(&live[w], bits);
+		else
+			live[w] |= bits;
+		slots += smal_word_count(bits);
 	}
-	if (buffer->state != SMAL_BUFFER_CLAIMED)
+	if (!claimed) {
+		buffer->used_slots = (uint16_t)(buffer->used_slots + slots);
 		summarize(buffer, first >> SMAL_WORD_LOG2, w);
-	return buffer->used_slots - used;
+	}
+	return slots;
 }
 
 uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
 {
 	smal_word *live = smal_buffer_live(buffer);
 	const smal_word *full = buffer->stride->full;
-	uint32_t used = buffer->used_slots;
+	bool claimed = buffer->state == SMAL_BUFFER_CLAIMED;
+	uint32_t slots = 0;
 	size_t first, end, w;
 
 	range_bits(buffer, base, limit, &first, &end);
 	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
 		smal_word bits = full[w] & smal_bits_in_word(w, first, end);
 
-		SMAL_ASSERT((live[w] & bits) == bits);
-		live[w] &= ~bits;
-		buffer->used_slots -= smal_word_count(bits);
+		SMAL_ASSERT((smal_word_load(&live[w]) & bits) == bits);
+		if (claimed)
+			smal_word_clear(&live[w], bits);
+		else
+			live[w] &= ~bits;
+		slots += smal_word_count(bits);
 	}
-	if (buffer->state != SMAL_BUFFER_CLAIMED)
+	if (!claimed) {
+		buffer->used_slots = (uint16_t)(buffer->used_slots - slots);
 		summarize(buffer, first >> SMAL_WORD_LOG2, w);
-	return used - buffer->used_slots;
+	}
+	return slots;
 }
 
 struct smal_buffer *smal_buffer_find(uintptr_t address)
@@ -514,84 +564,8 @@ struct smal_buffer *smal_buffer_find(uintptr_t address)
 	if (segment == NULL || segment->space->options.side_bytes[SMAL_SIDE_OWNER] == 0)
 		return NULL;
 	id = smal_segment_id(segment, address);
-	if (owner_at(segment, id) == 0)
+	if (smal_segment_owner_at(segment, id) == 0)
 		return NULL;
-	buffer = descriptor(segment, id - *back_word(segment, id));
-	return address - smal_buffer_base(buffer) < buffer->bytes ? buffer : NULL;
-}
-
-/* ---- The checker ---- */
-
-static const char *check_masks(const struct smal_buffer *buffer, const struct smal_stride *stride)
-{
-	const smal_word *live = smal_buffer_live(buffer);
-	size_t each = summary_words(stride);
-	smal_word summary = 0;
-	uint32_t used = 0;
-
-	for (size_t w = 0; w < stride->words; w++) {
-		if ((live[w] & ~stride->full[w]) != 0)
-			return "stride I1: a live bit is not at the start of a slot";
-		used += smal_word_count(live[w]);
-		summary |= (smal_word)(live[w] != stride->full[w]) << w / each;
-	}
-	if (buffer->state == SMAL_BUFFER_CLAIMED)
-		return NULL;
-	if (used != buffer->used_slots)
-		return "stride I2: used_slots is not the number of live bits";
-	if (summary != buffer->summary)
-		return "stride I3: the summary does not follow from the mask";
-	if ((used == stride->slots) != (buffer->state == SMAL_BUFFER_FULL))
-		return "stride I4: a full buffer is listed as one with room, or not";
-	return NULL;
-}
-
-static const char *check_buffer(const struct smal_buffer *buffer, const struct smal_stride *stride,
-                                unsigned state)
-{
-	const struct smal_segment *segment = buffer->segment;
-	size_t ids;
-
-	if (buffer->stride != stride || buffer->state != state ||
-	    buffer->link.next->prev != &buffer->link)
-		return "stride I4: a buffer is on the list of another state";
-	if (stride->stride_bytes != 0 && buffer->bytes != stride->buffer_bytes)
-		return "stride I6: a buffer has another number of bytes";
-	if (segment->magic != SMAL_MAGIC_SEGMENT || segment->space != stride->space ||
-	    descriptor(segment, buffer->id) != buffer)
-		return "stride I5: a buffer is not where it lies";
-	ids = id_count(segment, buffer->bytes);
-	for (size_t i = 0; i < ids; i++)
-		if (owner_at(segment, buffer->id + i) != owner_word(stride) ||
-		    *back_word(segment, buffer->id + i) != i)
-			return "stride I5: an id does not lead to its buffer";
-	return check_masks(buffer, stride);
-}
-
-const char *smal_stride_check(struct smal_stride *stride)
-{
-	struct smal_link *lists[3] = { &stride->room, &stride->filled, &stride->claimed };
-	size_t buffers = 0, bytes = 0;
-	const char *why = NULL;
-
-	if (stride->magic != SMAL_MAGIC_STRIDE)
-		return "stride: bad magic";
-	smal_os_lock_take(&stride->lock);
-	for (unsigned i = 0; i < 3 && why == NULL; i++) {
-		SMAL_LIST_EACH(link, lists[i]) {
-			const struct smal_buffer *buffer =
-				SMAL_CONTAINER(link, struct smal_buffer, link);
-
-			bytes += buffer->bytes;
-			why = ++buffers <= stride->buffers
-			              ? check_buffer(buffer, stride, SMAL_BUFFER_ROOM + i)
-			              : "stride I6: there are more buffers than are counted";
-			if (why != NULL)
-				break;
-		}
-	}
-	if (why == NULL && (buffers != stride->buffers || bytes != stride->heap_bytes))
-		why = "stride I6: the counts of buffers are wrong";
-	smal_os_lock_give(&stride->lock);
-	return why;
+	buffer = smal_segment_buffer(segment, id - *smal_segment_back(segment, id));
+	return address - smal_buffer_base(buffer) < smal_buffer_bytes(buffer) ? buffer : NULL;
 }

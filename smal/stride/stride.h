@@ -19,7 +19,10 @@
  *
  * Rules. The lists of a stride, and buffers on its lists, are protected by its
  * lock, which is a leaf besides the space's. A claimed buffer belongs to who
- * claimed it: only that thread calls the smal_buffer_ functions on it.
+ * claimed it: only that thread takes slots of it (smal_buffer_claim_slots);
+ * others may give slots of it back (smal_stride_release), so that its live mask
+ * is changed by atomic operations, and its used_slots and summary mean nothing
+ * until it is unclaimed.
  */
 #ifndef SMAL_STRIDE_STRIDE_H
 #define SMAL_STRIDE_STRIDE_H
@@ -52,18 +55,21 @@ struct smal_buffer {
 	struct smal_link link;
 	struct smal_stride *stride;
 	struct smal_segment *segment;
-	/* 64 KiB to 1 MiB, or the pages of a large slot. */
-	size_t bytes;
+	/* Who has claimed it: the owner's, never given back while the owner is there,
+	 * so that anybody may follow it without a lock. */
+	volatile AO_t claimer;
 	/* Which words have a free slot. */
 	smal_word summary;
+	/* 64 KiB to 1 MiB, or the pages of a large slot. */
+	uint32_t chunks;
 	/* Its first id in the segment. */
 	uint32_t id;
-	/* Slots in use. */
-	uint32_t used_slots;
 	/* Granules from its start that may not be zero. */
 	uint32_t dirty_granules;
+	/* Slots in use. */
+	uint16_t used_slots;
 	/* enum smal_buffer_state, and bits for the owner. */
-	uint16_t state, marks;
+	uint8_t state, marks;
 };
 
 enum smal_buffer_state { SMAL_BUFFER_ROOM = 1, SMAL_BUFFER_FULL, SMAL_BUFFER_CLAIMED };
@@ -127,14 +133,39 @@ bool smal_stride_give(struct smal_stride *stride, void *slot);
 
 /* Takes a buffer with room off its list, for the calling thread alone; NULL if
  * there is none. The other gives it back, to the list that it belongs on. */
-struct smal_buffer *smal_stride_claim(struct smal_stride *stride);
+struct smal_buffer *smal_stride_claim(struct smal_stride *stride, const void *claimer);
 void smal_stride_unclaim(struct smal_buffer *buffer);
 
 /* Recounts a buffer's slots from its live mask and puts it on the list it
  * belongs on; one that is empty and not claimed goes back to the space if
- * `drop` says so (false is returned then: it is gone). The caller has the
- * stride to itself. */
+ * `drop` says so (false is returned then: it is gone). */
 bool smal_stride_settle(struct smal_buffer *buffer, bool drop);
+
+enum smal_released {
+	/* The slot was not in use. */
+	SMAL_RELEASED_NOTHING,
+	/* It is free; its buffer is nobody's, or the caller's. */
+	SMAL_RELEASED,
+	/* It is free; its buffer is claimed by somebody else. */
+	SMAL_RELEASED_REMOTE,
+	/* It is free, and its buffer has gone back to the space. */
+	SMAL_RELEASED_BUFFER
+};
+
+/* Gives a slot back, whoever has claimed its buffer. `drop`: a buffer that is
+ * empty and not claimed goes back to the space. Any thread. */
+enum smal_released smal_stride_release(struct smal_buffer *buffer, uintptr_t slot,
+                                       const void *claimer, bool drop);
+
+/* Takes a slot back that was released before, if it is still free and its buffer
+ * is nobody's or the claimer's. NULL: it is not. Any thread. */
+struct smal_buffer *smal_stride_retake(struct smal_stride *stride, uintptr_t slot,
+                                       const void *claimer);
+
+/* The buffer of an owner with the lowest address above `after`, or NULL; ids that
+ * change hands meanwhile are seen as before or after. (walk.c) */
+struct smal_buffer *smal_stride_next_buffer(struct smal_space *space, uint16_t owner,
+                                            uintptr_t after);
 
 /* Changes the size of a large buffer where it stands. False: there is no room
  * (or, when it shrinks, no metadata): nothing has changed. *zeroed is about the
@@ -159,6 +190,11 @@ const char *smal_stride_check(struct smal_stride *stride);
 static inline uintptr_t smal_buffer_base(const struct smal_buffer *buffer)
 {
 	return buffer->segment->base + ((uintptr_t)buffer->id << SMAL_ID_LOG2);
+}
+
+static inline size_t smal_buffer_bytes(const struct smal_buffer *buffer)
+{
+	return (size_t)buffer->chunks << SMAL_CHUNK_LOG2;
 }
 
 /* A mask by number: 0 and 1 take turns, 2 is the owner's. */
@@ -194,7 +230,8 @@ static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintp
 /* Bytes of a slot. */
 static inline size_t smal_buffer_slot_bytes(const struct smal_buffer *buffer)
 {
-	return buffer->stride->stride_bytes != 0 ? buffer->stride->stride_bytes : buffer->bytes;
+	return buffer->stride->stride_bytes != 0 ? buffer->stride->stride_bytes
+	                                         : smal_buffer_bytes(buffer);
 }
 
 /* The live slot that an address points to or into, or 0. */
@@ -205,6 +242,44 @@ uintptr_t smal_buffer_find_slot(const struct smal_buffer *buffer, uintptr_t addr
 static inline uint32_t *smal_segment_owner(const struct smal_segment *segment, size_t id)
 {
 	return (uint32_t *)(void *)segment->side[SMAL_SIDE_OWNER].base + id;
+}
+
+/* The owner word of an id; 0 for one that is not in use. */
+static inline uint32_t smal_segment_owner_at(const struct smal_segment *segment, size_t id)
+{
+	if (!segment->direct &&
+	    id / SMAL_BLOCK_IDS >= smal_atomic_load(&segment->committed_blocks))
+		return 0;
+	return smal_atomic_load_u32(smal_segment_owner(segment, id));
+}
+
+/* Ids from this one back to its buffer's first, and the descriptor there. */
+static inline uint32_t *smal_segment_back(const struct smal_segment *segment, size_t id)
+{
+	return (uint32_t *)(void *)segment->side[SMAL_SIDE_BACK].base + id;
+}
+
+static inline struct smal_buffer *smal_segment_buffer(const struct smal_segment *segment, size_t id)
+{
+	return (struct smal_buffer *)(void *)segment->side[SMAL_SIDE_BUFFER].base + id;
+}
+
+/* Buffer ids that a buffer of so many bytes has. */
+static inline size_t smal_segment_ids(const struct smal_segment *segment, size_t bytes)
+{
+	return segment->direct ? 1 : (bytes + SMAL_ID_BYTES - 1) >> SMAL_ID_LOG2;
+}
+
+/* What the owner words of a stride's buffers are. */
+static inline uint32_t smal_stride_owner_word(const struct smal_stride *stride)
+{
+	return (uint32_t)stride->owner << 16 | stride->class;
+}
+
+/* Mask words for each bit of a summary. */
+static inline size_t smal_stride_summary_words(const struct smal_stride *stride)
+{
+	return (stride->words + SMAL_WORD_BITS - 1) >> SMAL_WORD_LOG2;
 }
 
 /* The buffer that an address lies in, whoever owns it, or NULL. Any thread, any

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object.c: what a pointer is: its object, its type, its size; and what to say of
+ * one that is none.
+ */
+#include <smal/gc/gc.h>
+#include <smal/base/fail.h>
+
+struct smal_buffer *smal_object_buffer(const void *object)
+{
+	struct smal_buffer *buffer = smal_buffer_find((uintptr_t)object);
+
+	if (buffer == NULL || smal_buffer_find_slot(buffer, (uintptr_t)object) != (uintptr_t)object ||
+	    !smal_slot_is_object(smal_buffer_kind(buffer), buffer, (uintptr_t)object))
+		return NULL;
+	return buffer;
+}
+
+enum smal_error smal_object_fail(const struct smal_gc *gc, const void *pointer,
+                                 const char *function)
+{
+	uintptr_t address = (uintptr_t)pointer, slot;
+	const struct smal_buffer *buffer = smal_buffer_find(address);
+	const char *name;
+
+	if (buffer == NULL)
+		return smal_fail(SMAL_ERROR_INVALID, function, "foreign pointer", pointer, "%s",
+		                 "no address of libsmal's");
+	name = smal_buffer_kind(buffer)->type->desc.name;
+	if (gc != NULL && smal_buffer_kind(buffer)->type->gc != gc)
+		return smal_fail(SMAL_ERROR_INVALID, function, "object of another collector",
+		                 pointer, "of type %s", name);
+	slot = smal_buffer_slot(buffer, address);
+	if (slot != address)
+		return smal_fail(SMAL_ERROR_INVALID, function, "interior pointer", pointer,
+		                 "%zu bytes into a slot of type %s", (size_t)(address - slot), name);
+	return smal_fail(SMAL_ERROR_INVALID, function, "double free or dead object", pointer,
+	                 "a free slot of type %s", name);
+}
+
+size_t smal_size(const void *object)
+{
+	const struct smal_buffer *buffer = smal_object_buffer(object);
+
+	if (buffer == NULL) {
+		smal_object_fail(NULL, object, __func__);
+		return 0;
+	}
+	return smal_buffer_slot_bytes(buffer);
+}
+
+struct smal_type *smal_type_of(const void *object)
+{
+	const struct smal_buffer *buffer = smal_object_buffer(object);
+
+	return buffer != NULL ? &smal_buffer_kind(buffer)->type->public : NULL;
+}
+
+void *smal_base(struct smal_thread *public, uintptr_t word)
+{
+	const struct smal_buffer *buffer;
+	const struct smal_gc *gc;
+	uintptr_t slot;
+
+	if (smal_thread_check(public, SMAL_FREEING, __func__) != SMAL_OK)
+		return NULL;
+	gc = smal_attached(public)->gc;
+	word &= ~gc->options.tag_mask;
+	buffer = smal_buffer_find(word);
+	if (buffer == NULL || smal_buffer_kind(buffer)->type->gc != gc)
+		return NULL;
+	slot = smal_buffer_find_slot(buffer, word);
+	if (slot == 0 || !smal_slot_is_object(smal_buffer_kind(buffer), buffer, slot))
+		return NULL;
+	return (void *)slot;
+}

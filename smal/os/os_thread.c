@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os_thread.c: waiting for a word, signals, the ends of threads, fork.
+ *
+ * A wait is a futex where there is one: no memory, nothing to initialise again
+ * in a forked child, and a signal handler may do it. Elsewhere it looks again
+ * every tenth of a millisecond.
+ *
+ * A thread's end is seen by a destructor of thread-specific data. Destructors
+ * run in rounds, in no order, as long as they leave values behind; ours leaves
+ * one until the last round, so that those of the runtime can still use what is
+ * attached.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <smal/os/os.h>
+#include <smal/base/atomic.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#endif
+
+/* ---- Waiting ---- */
+
+#if defined(__linux__) && defined(SYS_futex)
+
+void smal_os_wait(volatile uint32_t *word, uint32_t value, uint64_t timeout_ns)
+{
+	struct timespec time = { (time_t)(timeout_ns / 1000000000u),
+		                 (long)(timeout_ns % 1000000000u) };
+	int saved_errno = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns != 0 ? &time : NULL, NULL, 0);
+	errno = saved_errno;
+}
+
+void smal_os_wake(volatile uint32_t *word)
+{
+	int saved_errno = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	errno = saved_errno;
+}
+
+#else
+
+void smal_os_wait(volatile uint32_t *word, uint32_t value, uint64_t timeout_ns)
+{
+	struct timespec time = { 0, 100000 };
+	int saved_errno = errno;
+
+	if (timeout_ns != 0 && timeout_ns < 100000)
+		time.tv_nsec = (long)timeout_ns;
+	if (smal_atomic_load_u32(word) == value)
+		nanosleep(&time, NULL);
+	errno = saved_errno;
+}
+
+void smal_os_wake(volatile uint32_t *word)
+{
+	(void)word;
+}
+
+#endif
+
+/* ---- Signals ---- */
+
+static void (*signal_handler)(uintptr_t low);
+
+pthread_t smal_os_thread(void)
+{
+	return pthread_self();
+}
+
+/* The kernel has put the registers on the stack, above this frame. */
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+	int saved_errno = errno;
+
+	(void)number;
+	(void)info;
+	(void)context;
+	signal_handler((uintptr_t)__builtin_frame_address(0));
+	errno = saved_errno;
+}
+
+bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low))
+{
+	struct sigaction action = { .sa_flags = SA_RESTART | SA_SIGINFO };
+
+	signal_handler = handler;
+	action.sa_sigaction = on_signal;
+	sigfillset(&action.sa_mask);
+	return sigaction(number, &action, NULL) == 0;
+}
+
+void smal_os_signal_send(pthread_t thread, int number)
+{
+	pthread_kill(thread, number);
+}
+
+bool smal_os_alternate_stack(uintptr_t *base, uintptr_t *limit)
+{
+	stack_t stack;
+
+	if (sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_ONSTACK) == 0)
+		return false;
+	*base = (uintptr_t)stack.ss_sp;
+	*limit = *base + stack.ss_size;
+	return true;
+}
+
+/* ---- The ends of threads ---- */
+
+static pthread_key_t end_key;
+static pthread_once_t end_once = PTHREAD_ONCE_INIT;
+static bool end_key_is_made;
+static void (*end_function)(void);
+
+/* The value counts the rounds. */
+static void on_end(void *value)
+{
+	uintptr_t round = (uintptr_t)value;
+
+	if (round < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	    pthread_setspecific(end_key, (void *)(round + 1)) == 0)
+		return;
+	end_function();
+}
+
+static void make_end_key(void)
+{
+	end_key_is_made = pthread_key_create(&end_key, on_end) == 0;
+}
+
+bool smal_os_at_thread_end(void (*end)(void))
+{
+	pthread_once(&end_once, make_end_key);
+	if (!end_key_is_made)
+		return false;
+	end_function = end;
+	return pthread_setspecific(end_key, (void *)(uintptr_t)1) == 0;
+}
+
+bool smal_os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void))
+{
+	return pthread_atfork(before, parent, child) == 0;
+}

@@ -179,7 +179,7 @@ START_TEST(test_set_pace)
 	ck_assert_int_eq(smal_gc_set_pace(gc, SMAL_PACE_FIXED, 2 * MIB, 0), SMAL_OK);
 	waste(16 * MIB, 5000);
 	ck_assert_uint_ge(stats().collections, 3);
-	ck_assert_int_eq(smal_gc_set_pace(gc, (enum smal_pace)3, 0, 0), SMAL_ERROR_INVALID);
+	ck_assert_int_eq(smal_gc_set_pace(gc, (enum smal_pace)4, 0, 0), SMAL_ERROR_INVALID);
 	told_once(SMAL_ERROR_INVALID);
 	ck_assert_int_eq(smal_gc_set_pace(gc, SMAL_PACE_GROWTH, 0, 1000000), SMAL_ERROR_INVALID);
 	told_once(SMAL_ERROR_INVALID);

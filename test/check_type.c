@@ -40,7 +40,7 @@ static const struct {
 	  "unknown marking" },
 	{ { .name = "t", .bytes = 8, .marking = SMAL_MARK_CALLBACK }, SMAL_ERROR_INVALID,
 	  "mark function is missing" },
-	{ { .name = "t", .bytes = 8, .flags = 2 }, SMAL_ERROR_INVALID, "unknown flags" },
+	{ { .name = "t", .bytes = 8, .flags = 64 }, SMAL_ERROR_INVALID, "unknown flags" },
 	{ { .name = "t", .bytes = 64, .marking = SMAL_MARK_LAYOUT, .layout = { NULL, 1, 0 } },
 	  SMAL_ERROR_INVALID, "layout has no words or too many" },
 	{ { .name = "t", .bytes = 64, .marking = SMAL_MARK_LAYOUT, .layout = { bits, 0, 0 } },

@@ -144,8 +144,8 @@ START_TEST(test_g1_live_mask)
 	gc->live ^= 1;
 	expect_corrupt("gc G1");
 	gc->live ^= 1;
-	BREAK(attached->public.parcels[gc->kinds_top - 1].limit, 64, "gc G1");
-	BREAK(attached->public.parcels[0].cursor, 0, "gc G1");
+	BREAK(attached->parcels[gc->kinds_top - 1].limit, 64, "gc G1");
+	BREAK(attached->parcels[0].cursor, 0, "gc G1");
 }
 END_TEST
 
@@ -256,7 +256,7 @@ START_TEST(test_check_all)
 {
 	smal_process.options.check_all = true;
 	heap_collect();
-	gc->stats.heap_peak_bytes = 0;
+	gc->heap_peak_bytes = 0;
 	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
 	ck_assert_str_eq(told.function, "smal_collect");
 	ck_assert_int_eq(strncmp(told.what, "gc G6", 5), 0);
@@ -265,7 +265,7 @@ START_TEST(test_check_all)
 	ck_assert_ptr_nonnull(smal_alloc(thread, pair));
 	told_once(SMAL_ERROR_CORRUPT);
 	smal_gc_set_torture(gc, 0);
-	gc->stats.heap_peak_bytes = gc->heap_bytes + (1 << 20);
+	gc->heap_peak_bytes = gc->heap_bytes + (1 << 20);
 	smal_process.options.check_all = false;
 }
 END_TEST

@@ -319,3 +319,13 @@ void ground_check_zero(const void *run, size_t bytes)
 		check_word(base + smal_min(at + STEP_BYTES, bytes) - 8, 0);
 	}
 }
+
+uint32_t ground_live_slots(const struct smal_buffer *buffer)
+{
+	const smal_word *live = smal_buffer_live(buffer);
+	uint32_t slots = 0;
+
+	for (size_t w = 0; w < buffer->stride->words; w++)
+		slots += smal_word_count(live[w]);
+	return slots;
+}

@@ -99,6 +99,9 @@ void ground_buffer_fini(struct ground_buffer *buffer);
 
 /* ---- Contents ---- */
 
+/* The live bits of a buffer: what used_slots says where nobody has claimed it. */
+uint32_t ground_live_slots(const struct smal_buffer *buffer);
+
 /* Marks a run: the first and last word of every so many bytes hold what follows
  * from the tag. The check fails the test if one of them has changed. */
 void ground_mark(void *run, size_t bytes, uint64_t tag);

@@ -108,7 +108,6 @@ misuse_tests = \
 	test/misuse/thread_detached \
 	test/misuse/thread_null \
 	test/misuse/thread_other \
-	test/misuse/thread_second \
 	test/misuse/thread_twice \
 	test/misuse/type_alignment \
 	test/misuse/type_alignment_large \

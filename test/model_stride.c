@@ -125,7 +125,7 @@ static void claim(struct model *model)
 		                       (uintptr_t)one.base + model->stride.stride_bytes);
 		model->live[i] = model->live[--model->live_count];
 	}
-	EXPECT_EQ(buffer->used_slots, 0);
+	EXPECT_EQ(ground_live_slots(buffer), 0);
 	model->claimed = buffer;
 	model->claimed_slots = 0;
 }
@@ -159,7 +159,7 @@ static void use_claimed(struct model *model)
 		smal_buffer_free_slots(buffer, from, limit);
 		model->claimed_slots -= (limit - from) / bytes;
 	}
-	EXPECT_EQ(buffer->used_slots, model->claimed_slots);
+	EXPECT_EQ(ground_live_slots(buffer), model->claimed_slots);
 }
 
 static void unclaim(struct model *model)
@@ -174,7 +174,7 @@ static void unclaim(struct model *model)
 		ground_check_mark((void *)(base + i * bytes), bytes, 77);
 		smal_buffer_free_slots(buffer, base + i * bytes, base + (i + 1) * bytes);
 	}
-	EXPECT_EQ(buffer->used_slots, 0);
+	EXPECT_EQ(ground_live_slots(buffer), 0);
 	smal_stride_unclaim(buffer);
 	model->claimed = NULL;
 	if (below(2) == 0)

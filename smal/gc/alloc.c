@@ -23,7 +23,7 @@
 
 static struct smal_parcel *parcel_of(struct smal_attached *thread, const struct smal_kind *kind)
 {
-	return &thread->public.parcels[kind->index];
+	return &thread->parcels[kind->index];
 }
 
 /* Makes [base, limit), whose live bits have been set, the parcel's window. */

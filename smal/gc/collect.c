@@ -195,8 +195,10 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 	collection->mark_ns = smal_os_clock_ns() - collection->start_ns - collection->stop_ns;
 	gc->live ^= 1;
 	smal_sweep(gc, collection);
-	SMAL_EACH_THREAD(gc, thread)
+	SMAL_EACH_THREAD(gc, thread) {
+		smal_thread_forget(thread);
 		smal_thread_restore(thread);
+	}
 	count(gc, collection);
 	smal_pace_update(gc, collection);
 	collection->heap_bytes = gc->heap_bytes;

@@ -228,6 +228,9 @@ struct smal_attached {
 	struct smal_saved saved;
 	uintptr_t alternate_limit;
 	void *fake_stack;
+	/* What public.parcels is but while the thread is AWAY: then all are empty, and
+	 * who allocates all the same is told. */
+	struct smal_parcel *parcels;
 	struct smal_hole *holes;
 	struct smal_link active;
 	struct smal_freeing *freeing;
@@ -446,6 +449,9 @@ struct smal_hole *smal_hole_of(struct smal_attached *thread, struct smal_kind *k
  * and puts the windows back. The world is stopped. */
 void smal_thread_retract(struct smal_attached *thread);
 void smal_thread_restore(struct smal_attached *thread);
+
+/* The slots freed last may have been swept, with their buffers. */
+void smal_thread_forget(struct smal_attached *thread);
 
 /* Ends a hole: what was claimed and not used is free again. */
 void smal_hole_close(struct smal_attached *thread, struct smal_hole *hole);

@@ -138,14 +138,14 @@ static struct smal_attached *thread_memory(struct smal_gc *gc)
 		return NULL;
 	}
 	memset(thread, 0, sizeof *thread);
-	thread->public.parcels = (void *)run;
+	thread->parcels = thread->public.parcels = (void *)run;
 	thread->holes = (void *)(run + PARCEL_BYTES);
 	for (unsigned i = 0; !zeroed && i < gc->kinds_top; i++) {
-		thread->public.parcels[i] = (struct smal_parcel){ 0 };
+		thread->parcels[i] = (struct smal_parcel){ 0 };
 		thread->holes[i] = (struct smal_hole){ 0 };
 	}
 	/* Parcel 0 is empty whatever the stride: even one of 0 bytes. */
-	thread->public.parcels[0].cursor = 1;
+	thread->parcels[0].cursor = 1;
 	thread->gc = gc;
 	return thread;
 }
@@ -220,6 +220,7 @@ void smal_thread_end(struct smal_attached *thread)
 	thread->shortage_frame = 0;
 	smal_atomic_add(&gc->allocated_bytes, thread->allocated_bytes);
 	thread->allocated_bytes = 0;
+	thread->public.parcels = thread->parcels;
 	smal_atomic_store_u32(&thread->public.poll, 0);
 	smal_atomic_store_u32(&thread->inside, 0);
 	smal_link_push(&gc->spare_threads, &thread->link);
@@ -259,7 +260,7 @@ void smal_threads_fini(struct smal_gc *gc)
 	while ((link = smal_link_pop(&gc->spare_threads)) != NULL) {
 		struct smal_attached *thread = SMAL_CONTAINER(link, struct smal_attached, link);
 
-		smal_space_give(gc->books, thread->public.parcels, PARCEL_BYTES + HOLE_BYTES);
+		smal_space_give(gc->books, thread->parcels, PARCEL_BYTES + HOLE_BYTES);
 		smal_element_give(gc->books, thread);
 	}
 }
@@ -269,7 +270,7 @@ void smal_threads_fini(struct smal_gc *gc)
 static struct smal_parcel *hole_parcel(const struct smal_attached *thread,
                                        const struct smal_hole *hole)
 {
-	return &thread->public.parcels[hole->kind->index];
+	return &thread->parcels[hole->kind->index];
 }
 
 /* [cursor, window_limit) of a hole whose window is not used up. */
@@ -332,7 +333,6 @@ void smal_thread_retract(struct smal_attached *thread)
 		struct smal_hole *hole = SMAL_CONTAINER(link, struct smal_hole, link);
 		uintptr_t base, limit;
 
-		hole->recent_count = 0;
 		counts_fold(hole->kind, hole);
 		if (!window_ahead(thread, hole, &base, &limit))
 			continue;
@@ -340,6 +340,12 @@ void smal_thread_retract(struct smal_attached *thread)
 		/* An allocation in a callback must call in, and be refused. */
 		hole_parcel(thread, hole)->limit = 0;
 	}
+}
+
+void smal_thread_forget(struct smal_attached *thread)
+{
+	SMAL_LIST_EACH(link, &thread->active)
+		SMAL_CONTAINER(link, struct smal_hole, link)->recent_count = 0;
 }
 
 void smal_thread_restore(struct smal_attached *thread)

@@ -211,7 +211,7 @@ static unsigned find_numbers(struct smal_gc *gc, unsigned count)
 
 static void clear_entry(struct smal_attached *thread, unsigned index)
 {
-	thread->public.parcels[index] = (struct smal_parcel){ 0 };
+	thread->parcels[index] = (struct smal_parcel){ 0 };
 	thread->holes[index] = (struct smal_hole){ 0 };
 }
 

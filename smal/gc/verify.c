@@ -40,7 +40,7 @@ static bool slots_are(const struct smal_kind *kind, uintptr_t base, uintptr_t li
 
 static const char *check_hole(const struct smal_attached *thread, const struct smal_hole *hole)
 {
-	const struct smal_parcel *parcel = &thread->public.parcels[hole->kind->index];
+	const struct smal_parcel *parcel = &thread->parcels[hole->kind->index];
 
 	if (parcel->limit != 0 && parcel->limit != hole->window_limit)
 		return "gc G1: a parcel does not end where its window does";
@@ -81,7 +81,7 @@ static const char *check_thread(const struct smal_gc *gc, const struct smal_atta
 			return why;
 	}
 	for (unsigned i = 0; i < gc->kinds_top; i++) {
-		const struct smal_parcel *parcel = &thread->public.parcels[i];
+		const struct smal_parcel *parcel = &thread->parcels[i];
 
 		if (thread->holes[i].kind != NULL)
 			active--;

@@ -63,10 +63,16 @@ void smal_saved_store(struct smal_saved *saved, uintptr_t frame)
 	smal_os_with_stack(save_words, &save);
 }
 
+/* Parcels that are all empty, whatever the stride: even one of 0 bytes. */
+static struct smal_parcel empty_parcels[SMAL_KINDS];
+
 /* Says that a thread is AWAY, and wakes who waits for that. */
 static void go_away(struct smal_attached *thread)
 {
 	struct smal_gc *gc = thread->gc;
+
+	smal_atomic_store_relaxed((volatile AO_t *)&empty_parcels[0].cursor, 1);
+	thread->public.parcels = empty_parcels;
 
 	if ((smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_AWAY) & SMAL_POLL_STOP) == 0)
 		return;
@@ -85,6 +91,7 @@ static uint32_t come_back(struct smal_attached *thread)
 			return poll;
 	} while (!smal_atomic_cas_u32(&thread->public.poll, poll,
 	                              poll & ~(uint32_t)SMAL_POLL_AWAY));
+	thread->public.parcels = thread->parcels;
 	return 0;
 }
 

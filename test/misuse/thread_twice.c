@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A thread is attached twice. */
-/* expect: smal: smal_thread_attach: a thread is attached already: 0xADDR is this thread's */
+/* expect: smal: smal_thread_attach: this thread is attached already: 0xADDR is its collector */
 /* ends: abort */
 #include "test/misuse/misuse.h"
 

@@ -96,7 +96,7 @@ static inline size_t smal_class_bytes(size_t index)
  */
 static inline void smal_poll(struct smal_thread *thread)
 {
-	if (__builtin_expect(thread->poll != 0, 0))
+	if (__builtin_expect(__atomic_load_n(&thread->poll, __ATOMIC_RELAXED) != 0, 0))
 		smal_poll_slow(thread);
 }
 

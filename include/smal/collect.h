@@ -64,8 +64,8 @@ struct smal_collection {
 	uint64_t heap_bytes_before, heap_bytes;
 	/** How long the other threads took to stop; part of pause_ns. */
 	uint64_t stop_ns;
-	/** Notices that were put on queues (finalizer.h), and ordered finalizers
-	 *  that wait because their objects form cycles. */
+	/** Notices that were put on queues (finalizer.h), and cycles of objects with
+	 *  ordered finalizers, which wait. */
 	uint64_t notices, cyclic_finalizers;
 };
 

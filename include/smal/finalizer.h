@@ -76,8 +76,11 @@ SMAL_API size_t smal_queue_count(const struct smal_queue *queue);
 #define SMAL_FINALIZER_ORDERED 1u
 
 /** Ordered, and the objects of a cycle, which would never be first, are
- *  delivered all the same, one at each collection and cycle. Without this flag
- *  they stay, and are counted (struct smal_collection, cyclic_finalizers). */
+ *  delivered all the same, one at each collection and cycle: as soon as a
+ *  collection finds no ordered registration that is first, or at the latest in
+ *  the 16th that finds the cycle. Give it to all registrations of a cycle.
+ *  Without it they stay, and the cycles are counted (struct smal_collection,
+ *  cyclic_finalizers). */
 #define SMAL_FINALIZER_CYCLES 2u
 
 /**
@@ -95,7 +98,9 @@ SMAL_API struct smal_finalizer *smal_finalizer_add(struct smal_thread *thread,
                                                    struct smal_queue *queue, void *object,
                                                    void *value, unsigned flags);
 
-/** The same, for a notice that comes when the object is gone. */
+/** The same, for a notice that comes when the object is gone. Here the value must
+ *  not refer to the object: since the notice needs it, the object would never be
+ *  gone. */
 SMAL_API struct smal_finalizer *smal_watch_add(struct smal_thread *thread,
                                                struct smal_queue *queue, void *object,
                                                void *value);

@@ -84,10 +84,10 @@ SMAL_API size_t smal_map_count(const struct smal_map *map);
 
 /**
  * Calls visit for every entry, in no order; a result other than 0 stops and is
- * returned. The callback may allocate, collect, and change values of and remove
- * what it is given; an entry that is put meanwhile may be visited or not, and
- * if the map grows by that, entries may be visited twice. It must not leave by
- * longjmp.
+ * returned. The callback may allocate, collect, leave by longjmp, and change
+ * values of and remove what it is given; an entry that is put meanwhile may be
+ * visited or not, and if the map grows by that, entries may be visited twice.
+ * Something must hold the map meanwhile.
  */
 typedef int smal_map_visitor(void *key, void *value, void *user);
 SMAL_API int smal_map_each(struct smal_thread *thread, struct smal_map *map,

@@ -52,8 +52,8 @@ SMAL_API enum smal_error smal_thread_attach(struct smal_gc *gc,
  * Detaches the calling thread. Its stack is no root any more, its frames
  * (root.h) are forgotten, and the memory that it had claimed but not used is
  * free again. NULL is allowed and does nothing. A thread that ends detaches
- * from all its collectors by itself, in the last round of the destructors of
- * its thread-specific data.
+ * from all its collectors by itself, in the last round but one of the
+ * destructors of its thread-specific data.
  *
  * Returns SMAL_OK, SMAL_ERROR_BUSY (called from a callback, between leave and
  * enter, or on a fiber), or SMAL_ERROR_NOT_ATTACHED (it is not attached, or

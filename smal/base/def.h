@@ -28,6 +28,9 @@
 /* For the functions that read stacks and objects whatever a tool thinks of
  * them: redzones of ASan are scanned like any other word. */
 #define SMAL_NO_SANITIZE_ADDRESS __attribute__((no_sanitize_address))
+/* And for what reads the stacks of stopped threads: below them lie errno and the
+ * frames of their waiting, which change. */
+#define SMAL_NO_SANITIZE_THREAD __attribute__((no_sanitize("thread")))
 
 /* The structure that holds a field, from the field's address. */
 #define SMAL_CONTAINER(pointer, type, field) \

@@ -21,6 +21,9 @@
 
 #include <string.h>
 
+/* What a note's words are, but for its address. */
+#define NOTE ((uintptr_t)0x6e6f7465)
+
 static struct smal_parcel *parcel_of(struct smal_attached *thread, const struct smal_kind *kind)
 {
 	return &thread->parcels[kind->index];
@@ -156,24 +159,44 @@ struct smal_hole *smal_hole_of(struct smal_attached *thread, struct smal_kind *k
 	return hole;
 }
 
+/* True if the note that this thread left is of a callback that is still running, so
+ * that this allocation is one of its own: it stands on the same stack above us, and
+ * no word of it has changed. After a longjmp others have used that stack. */
+static bool is_asking(const struct smal_attached *thread, uintptr_t here)
+{
+	const struct smal_fiber *fiber = thread->current;
+	uintptr_t note = thread->shortage_note;
+	bool whole = note > here && thread->shortage_fiber == fiber &&
+	             note < fiber->limit;
+
+	for (unsigned i = 0; i < SMAL_NOTE_WORDS && whole; i++)
+		whole = ((const volatile uintptr_t *)note)[i] == (note ^ NOTE);
+	return whole;
+}
+
 /* Has the program find memory, or raise, for an allocation that would fail. True:
- * it shall be tried again. It is called outside, and may leave by longjmp: the
- * frame tells a stale note of a call from one that is under way. */
+ * it shall be tried again. It is called outside, and may leave by longjmp. */
 static bool ask_program(struct smal_attached *thread, size_t bytes)
 {
 	smal_shortage_function *shortage = thread->gc->shortage;
-	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	volatile uintptr_t note[SMAL_NOTE_WORDS];
+	void *held[SMAL_HELD_WORDS];
 	enum smal_shortage answer;
 
 	if (shortage == NULL || thread->activity != SMAL_IDLE ||
-	    (thread->shortage_frame > frame && thread->shortage_fiber == thread->current))
+	    is_asking(thread, (uintptr_t)__builtin_frame_address(0)))
 		return false;
-	thread->shortage_frame = frame;
+	for (unsigned i = 0; i < SMAL_NOTE_WORDS; i++)
+		note[i] = (uintptr_t)note ^ NOTE;
+	thread->shortage_note = (uintptr_t)note;
 	thread->shortage_fiber = thread->current;
+	/* What the callback allocates may need the place. */
+	memcpy(held, thread->held, sizeof held);
 	smal_gc_end(thread);
 	answer = shortage(&thread->public, bytes, thread->error, thread->gc->shortage_user);
 	smal_gc_begin(thread);
-	thread->shortage_frame = 0;
+	memcpy(thread->held, held, sizeof held);
+	thread->shortage_note = 0;
 	return answer == SMAL_SHORTAGE_RETRY;
 }
 

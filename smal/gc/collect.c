@@ -73,7 +73,7 @@ static void deal_with_weak(struct smal_gc *gc, struct smal_marker *marker, struc
 	bool more;
 
 	smal_weak_clear(gc, marker, false);
-	more = smal_finalizers_resurrect(gc, marker, &pause->collection);
+	more = smal_finalizers_resurrect(gc, marker, &pause->pairs, &pause->collection);
 	if (more)
 		smal_pairs_mark(marker, &pause->pairs);
 	while (smal_watches_mark(gc, marker))

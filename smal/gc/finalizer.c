@@ -15,7 +15,10 @@
  *   2  ordered, and the object is not marked: what it refers to is marked, but
  *      not itself. If that marks the object, it is one of a cycle
  *   3  ordered, and the object is still not marked: due
- *   4  the objects and values of all that are due are marked
+ *   4  one of a cycle, and asked for: due if nothing was in step 3, for then
+ *      nothing refers to the cycle that would have to come first; or if it has
+ *      been found so for long
+ *   5  the objects and values of all that are due are marked
  *
  * In step 2 each object is scanned once, and those with an ordered registration
  * at most once more. (As libgc's "normal" order does it.)
@@ -174,10 +177,9 @@ static struct smal_finalizer *finalizer_add(struct smal_thread *thread, struct s
                                             const char *function)
 {
 	enum smal_error error = smal_thread_check(thread, SMAL_FREEING, function);
-	struct smal_type *type = NULL, *object_type;
-	struct smal_finalizer *finalizer = NULL;
-	void *slots[2] = { object, value };
-	struct smal_frame frame;
+	void *held[SMAL_HELD_WORDS] = { object, value };
+	struct smal_finalizer *finalizer;
+	struct smal_type *object_type;
 	struct smal_gc *gc;
 
 	if (error != SMAL_OK)
@@ -189,23 +191,18 @@ static struct smal_finalizer *finalizer_add(struct smal_thread *thread, struct s
 		error = smal_fail(SMAL_ERROR_INVALID, function, "not an object of this collector",
 		                  object, "%s",
 		                  object_type != NULL ? "another collector's" : "no live object");
-	if (error == SMAL_OK) {
-		type = smal_inner_type(gc, SMAL_INNER_FINALIZER, &finalizer_desc);
-		error = type != NULL ? SMAL_OK : SMAL_ERROR_NO_MEMORY;
-	}
 	if (error != SMAL_OK) {
 		smal_attached(thread)->error = error;
 		return NULL;
 	}
-	smal_frame_push(thread, &frame, slots, 2);
-	finalizer = smal_alloc(thread, type);
-	if (finalizer != NULL) {
-		finalizer->value = value;
-		finalizer->queue = queue;
-		finalizer->bits = bits;
-		__atomic_store_n(&finalizer->object, (uintptr_t)object, __ATOMIC_RELEASE);
-	}
-	smal_frame_pop(thread, &frame);
+	finalizer = smal_inner_alloc(smal_attached(thread), SMAL_INNER_FINALIZER, &finalizer_desc, 0,
+	                             held);
+	if (finalizer == NULL)
+		return NULL;
+	finalizer->value = value;
+	finalizer->queue = queue;
+	finalizer->bits = bits;
+	__atomic_store_n(&finalizer->object, (uintptr_t)object, __ATOMIC_RELEASE);
 	return finalizer;
 }
 
@@ -256,7 +253,12 @@ struct pass {
 	struct smal_marker *marker;
 	struct smal_collection *collection;
 	bool marked;
+	/* An ordered registration was found that comes before all others. */
+	bool first;
 };
+
+/* Collections that find a cycle before it is delivered whatever else there is. */
+enum { OLDEST = 16 };
 
 static bool is_due(const struct pass *pass, const struct smal_finalizer *finalizer, uintptr_t bits)
 {
@@ -340,9 +342,8 @@ static void mark_below(void *object, void *user)
 	pass->marked = true;
 	if (smal_mark_fate(pass->marker, finalizer->object) != SMAL_FATE_MARKED)
 		return;
-	if ((finalizer->bits & SMAL_FINALIZER_CYCLES) != 0)
-		finalizer->bits |= SMAL_FINALIZER_READY | SMAL_FINALIZER_IN_CYCLE;
-	else
+	finalizer->bits |= SMAL_FINALIZER_IN_CYCLE;
+	if ((finalizer->bits & SMAL_FINALIZER_CYCLES) == 0)
 		pass->collection->cyclic_finalizers++;
 }
 
@@ -350,8 +351,28 @@ static void decide_ordered(void *object, void *user)
 {
 	struct smal_finalizer *finalizer = object;
 
-	if (is_due(user, finalizer, SMAL_FINALIZER_ORDERED))
+	if (!is_due(user, finalizer, SMAL_FINALIZER_ORDERED))
+		return;
+	finalizer->bits &= ~(uintptr_t)SMAL_FINALIZER_IN_CYCLE;
+	finalizer->bits |= SMAL_FINALIZER_READY;
+	((struct pass *)user)->first = true;
+}
+
+static void decide_cyclic(void *object, void *user)
+{
+	const uintptr_t wanted = SMAL_FINALIZER_CYCLES | SMAL_FINALIZER_IN_CYCLE;
+	struct smal_finalizer *finalizer = object;
+	const struct pass *pass = user;
+
+	if (finalizer->object == 0 || (finalizer->bits & SMAL_FINALIZER_IN_CYCLE) == 0 ||
+	    (finalizer->bits & (SMAL_FINALIZER_READY | SMAL_FINALIZER_QUEUED)) != 0)
+		return;
+	finalizer->bits += SMAL_FINALIZER_AGE;
+	if ((finalizer->bits & wanted) == wanted &&
+	    (!pass->first || finalizer->bits / SMAL_FINALIZER_AGE >= OLDEST))
 		finalizer->bits |= SMAL_FINALIZER_READY;
+	else
+		finalizer->bits &= ~(uintptr_t)SMAL_FINALIZER_IN_CYCLE;
 }
 
 static void mark_ready(void *object, void *user)
@@ -366,7 +387,7 @@ static void mark_ready(void *object, void *user)
 }
 
 bool smal_finalizers_resurrect(struct smal_gc *gc, struct smal_marker *marker,
-                               struct smal_collection *collection)
+                               struct smal_pairs *pairs, struct smal_collection *collection)
 {
 	struct pass pass = { .marker = marker, .collection = collection };
 	unsigned mask = marker->live_index ^ 1;
@@ -375,7 +396,10 @@ bool smal_finalizers_resurrect(struct smal_gc *gc, struct smal_marker *marker,
 	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, mark_below, &pass);
 	if (!pass.marked)
 		return false;
+	/* What they refer to by ephemerons is below them, too. */
+	smal_pairs_mark(marker, pairs);
 	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_ordered, &pass);
+	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_cyclic, &pass);
 	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, mark_ready, &pass);
 	smal_mark_drain(marker);
 	return true;

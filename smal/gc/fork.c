@@ -141,17 +141,24 @@ static void after_in_parent(void)
 	come_back();
 }
 
-/* Nobody else is there: locks are made anew, and what others had is free. */
+/* This thread has the lock; who waits for it is not there. */
+static void renew(struct smal_os_lock *lock)
+{
+	smal_os_lock_give(lock);
+	smal_os_lock_init(lock);
+}
+
+/* Nobody else is there: what others had is free. */
 static void after_in_child(void)
 {
 	if (!has_left)
 		return;
-	lower_locks(smal_os_lock_init);
-	smal_os_lock_init(&smal_os_instances_lock);
+	lower_locks(renew);
+	renew(&smal_os_instances_lock);
 	EACH_GC(gc) {
 		struct smal_link *link, *next;
 
-		smal_os_lock_init(&gc->lock);
+		renew(&gc->lock);
 		for (link = gc->threads.next; link != &gc->threads; link = next) {
 			struct smal_attached *thread =
 				SMAL_CONTAINER(link, struct smal_attached, link);

@@ -47,7 +47,11 @@ enum {
 	/* Bytes that a parcel may run ahead of what is known to be zero. */
 	SMAL_WINDOW_BYTES = 4096,
 	/* Slots that are kept at hand after smal_free. */
-	SMAL_RECENT_SLOTS = 6
+	SMAL_RECENT_SLOTS = 6,
+	/* Words that a function of the library holds while it allocates. */
+	SMAL_HELD_WORDS = 3,
+	/* Words of the note of a shortage callback. */
+	SMAL_NOTE_WORDS = 32
 };
 
 /* How a kind's objects are scanned. */
@@ -234,13 +238,17 @@ struct smal_attached {
 	struct smal_hole *holes;
 	struct smal_link active;
 	struct smal_freeing *freeing;
+	/* Roots while a function of the library allocates for its caller. They are not
+	 * on its frame: a shortage callback may leave by longjmp. */
+	void *held[SMAL_HELD_WORDS];
 	enum smal_error error;
 	/* Bytes claimed and not yet told to the collector. */
 	size_t allocated_bytes;
 	/* Allocations until torture collects. */
 	unsigned torture_left;
-	/* The frame and the stack that a shortage callback was called from. */
-	uintptr_t shortage_frame;
+	/* Where a note lies that a shortage callback is running, and on which stack
+	 * (alloc.c). */
+	uintptr_t shortage_note;
 	const struct smal_fiber *shortage_fiber;
 };
 
@@ -393,6 +401,11 @@ void smal_types_fini(struct smal_gc *gc);
  * desc is used the first time. (type.c) */
 struct smal_type *smal_inner_type(struct smal_gc *gc, enum smal_inner_type which,
                                   const struct smal_type_desc *desc);
+
+/* Allocates an object of such a type while three words are roots; bytes is 0 for a
+ * fixed size. NULL leaves the reason. The thread is outside. (object.c) */
+void *smal_inner_alloc(struct smal_attached *thread, enum smal_inner_type which,
+                       const struct smal_type_desc *desc, size_t bytes, void *const *held);
 
 /* True if a type is one of those. */
 static inline bool smal_type_is_inner(const struct smal_owned_type *type)

@@ -113,7 +113,7 @@ struct smal_map *smal_map_create(struct smal_thread *thread, enum smal_map_kind 
                                  smal_map_hash *hash, smal_map_equal *equal, void *user)
 {
 	enum smal_error error = smal_thread_check(thread, SMAL_FREEING, __func__);
-	struct smal_type *type;
+	void *held[SMAL_HELD_WORDS] = { NULL };
 	struct smal_map *map;
 
 	if (error != SMAL_OK)
@@ -123,14 +123,11 @@ struct smal_map *smal_map_create(struct smal_thread *thread, enum smal_map_kind 
 	else if ((hash == NULL) != (equal == NULL))
 		error = smal_fail(SMAL_ERROR_INVALID, __func__, "only one function is given", NULL,
 		                  "%s", hash == NULL ? "equal without hash" : "hash without equal");
-	type = error == SMAL_OK
-	               ? smal_inner_type(smal_attached(thread)->gc, SMAL_INNER_MAP, &map_desc)
-	               : NULL;
-	if (type == NULL) {
-		smal_attached(thread)->error = error != SMAL_OK ? error : SMAL_ERROR_NO_MEMORY;
+	if (error != SMAL_OK) {
+		smal_attached(thread)->error = error;
 		return NULL;
 	}
-	map = smal_alloc(thread, type);
+	map = smal_inner_alloc(smal_attached(thread), SMAL_INNER_MAP, &map_desc, 0, held);
 	if (map == NULL)
 		return NULL;
 	map->hash = hash;
@@ -174,25 +171,18 @@ static void rehash(struct smal_entries *to, const struct smal_entries *from)
 
 /* Makes room for one more entry. The thread is outside: this may collect, and that
  * may take entries out. */
-static enum smal_error grow(struct smal_thread *thread, struct smal_map *map, void *key, void *value)
+static enum smal_error grow(struct smal_attached *attached, struct smal_map *map, void *key,
+                            void *value)
 {
-	struct smal_attached *attached = smal_attached(thread);
 	struct smal_entries *old = map->entries, *entries;
 	size_t used = old != NULL ? old->used : 0, capacity = LEAST_CAPACITY;
-	void *slots[3] = { map, key, value };
-	struct smal_frame frame;
-	struct smal_type *type;
+	void *held[SMAL_HELD_WORDS] = { map, key, value };
 
 	/* Half full: it doubles, stays as it is, or shrinks, as the living need. */
 	while (capacity < (used + 1) * 2)
 		capacity *= 2;
-	type = smal_inner_type(attached->gc, SMAL_INNER_ENTRIES, &entries_desc);
-	if (type == NULL)
-		return SMAL_ERROR_NO_MEMORY;
-	smal_frame_push(thread, &frame, slots, 3);
-	entries = smal_alloc_bytes(thread, type,
-	                           sizeof *entries + capacity * sizeof(struct smal_entry));
-	smal_frame_pop(thread, &frame);
+	entries = smal_inner_alloc(attached, SMAL_INNER_ENTRIES, &entries_desc,
+	                           sizeof *entries + capacity * sizeof(struct smal_entry), held);
 	if (entries == NULL)
 		return attached->error;
 	smal_gc_begin(attached);
@@ -297,7 +287,7 @@ enum smal_error smal_map_put(struct smal_thread *thread, struct smal_map *map, v
 	done = put(map, mixed, key, value);
 	smal_gc_end(attached);
 	while (!done && error == SMAL_OK) {
-		error = grow(thread, map, key, value);
+		error = grow(attached, map, key, value);
 		smal_gc_begin(attached);
 		done = error == SMAL_OK && put(map, mixed, key, value);
 		smal_gc_end(attached);
@@ -337,16 +327,12 @@ int smal_map_each(struct smal_thread *thread, struct smal_map *map, smal_map_vis
 		return 0;
 	for (size_t i = 0; map->entries != NULL && i < map->entries->capacity && result == 0; i++) {
 		struct smal_entry entry = map->entries->entry[i];
-		void *slots[3] = { map, entry.key, entry.value };
-		struct smal_frame frame;
 
 		if ((entry.hash & 1) == 0)
 			continue;
-		smal_frame_push(thread, &frame, slots, 3);
 		smal_gc_end(attached);
 		result = visit(entry.key, entry.value, user);
 		smal_gc_begin(attached);
-		smal_frame_pop(thread, &frame);
 	}
 	smal_gc_end(attached);
 	return result;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * object.c: what a pointer is: its object, its type, its size; and what to say of
- * one that is none.
+ * one that is none; and allocating the library's own.
  */
 #include <smal/gc/gc.h>
 #include <smal/base/fail.h>
@@ -73,4 +73,25 @@ void *smal_base(struct smal_thread *public, uintptr_t word)
 	if (slot == 0 || !smal_slot_is_object(smal_buffer_kind(buffer), buffer, slot))
 		return NULL;
 	return (void *)slot;
+}
+
+void *smal_inner_alloc(struct smal_attached *thread, enum smal_inner_type which,
+                       const struct smal_type_desc *desc, size_t bytes, void *const *held)
+{
+	struct smal_type *type = smal_inner_type(thread->gc, which, desc);
+	void *object;
+
+	if (type == NULL) {
+		thread->error = SMAL_ERROR_NO_MEMORY;
+		return NULL;
+	}
+	for (unsigned i = 0; i < SMAL_HELD_WORDS; i++)
+		thread->held[i] = held[i];
+	/* The words stand there before the thread may be stopped. */
+	__asm__ volatile("" ::: "memory");
+	object = bytes == 0 ? smal_alloc(&thread->public, type)
+	                    : smal_alloc_bytes(&thread->public, type, bytes);
+	for (unsigned i = 0; i < SMAL_HELD_WORDS; i++)
+		thread->held[i] = NULL;
+	return object;
 }

@@ -263,8 +263,11 @@ void smal_roots_mark(struct smal_gc *gc, struct smal_marker *marker)
 	SMAL_LIST_EACH(link, &gc->roots)
 		mark_declared(gc, marker, SMAL_CONTAINER(link, struct smal_root, link));
 	marker->place = 0;
-	SMAL_EACH_THREAD(gc, thread)
+	SMAL_EACH_THREAD(gc, thread) {
 		mark_frames(marker, &thread->own);
+		marker->root = "arguments";
+		smal_mark_array(marker, thread->held, SMAL_HELD_WORDS);
+	}
 	SMAL_LIST_EACH(link, &gc->fibers)
 		mark_frames(marker, SMAL_CONTAINER(link, struct smal_fiber, link));
 	smal_notices_mark(gc, marker);

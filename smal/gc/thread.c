@@ -217,7 +217,7 @@ void smal_thread_end(struct smal_attached *thread)
 	thread->activity = SMAL_IDLE;
 	thread->parked = thread->left = false;
 	thread->deferred = false;
-	thread->shortage_frame = 0;
+	thread->shortage_note = 0;
 	smal_atomic_add(&gc->allocated_bytes, thread->allocated_bytes);
 	thread->allocated_bytes = 0;
 	thread->public.parcels = thread->parcels;

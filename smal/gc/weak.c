@@ -50,25 +50,6 @@ static enum smal_error target_check(const struct smal_gc *gc, const void *target
 	return SMAL_OK;
 }
 
-/* Allocates one of the library's own objects while `first` and `second` are
- * roots: with exact stacks, nothing else holds them. */
-static void *alloc_inner(struct smal_thread *thread, enum smal_inner_type which,
-                         const struct smal_type_desc *desc, void *first, void *second)
-{
-	struct smal_type *type = smal_inner_type(smal_attached(thread)->gc, which, desc);
-	void *slots[2] = { first, second }, *object;
-	struct smal_frame frame;
-
-	if (type == NULL) {
-		smal_attached(thread)->error = SMAL_ERROR_NO_MEMORY;
-		return NULL;
-	}
-	smal_frame_push(thread, &frame, slots, 2);
-	object = smal_alloc(thread, type);
-	smal_frame_pop(thread, &frame);
-	return object;
-}
-
 static void *refuse(struct smal_thread *thread, enum smal_error error)
 {
 	if (thread != NULL && smal_attached(thread)->magic == SMAL_MAGIC_THREAD)
@@ -79,6 +60,7 @@ static void *refuse(struct smal_thread *thread, enum smal_error error)
 struct smal_weak *smal_weak_create(struct smal_thread *thread, void *target, unsigned flags)
 {
 	enum smal_error error = smal_thread_check(thread, SMAL_FREEING, __func__);
+	void *held[SMAL_HELD_WORDS] = { target };
 	struct smal_weak *weak;
 	bool object;
 
@@ -88,7 +70,7 @@ struct smal_weak *smal_weak_create(struct smal_thread *thread, void *target, uns
 		error = smal_fail(SMAL_ERROR_INVALID, __func__, "unknown flags", NULL, "%#x", flags);
 	if (error != SMAL_OK)
 		return refuse(thread, error);
-	weak = alloc_inner(thread, SMAL_INNER_WEAK, &weak_desc, target, NULL);
+	weak = smal_inner_alloc(smal_attached(thread), SMAL_INNER_WEAK, &weak_desc, 0, held);
 	if (weak == NULL)
 		return NULL;
 	weak->bits = flags | (object ? SMAL_WEAK_OBJECT : 0);
@@ -116,6 +98,7 @@ enum smal_error smal_weak_set(struct smal_thread *thread, struct smal_weak *weak
 struct smal_ephemeron *smal_ephemeron_create(struct smal_thread *thread, void *key, void *value)
 {
 	enum smal_error error = smal_thread_check(thread, SMAL_FREEING, __func__);
+	void *held[SMAL_HELD_WORDS] = { key, value };
 	struct smal_ephemeron *ephemeron;
 	bool object;
 
@@ -123,7 +106,8 @@ struct smal_ephemeron *smal_ephemeron_create(struct smal_thread *thread, void *k
 		error = target_check(smal_attached(thread)->gc, key, &object, __func__);
 	if (error != SMAL_OK)
 		return refuse(thread, error);
-	ephemeron = alloc_inner(thread, SMAL_INNER_EPHEMERON, &ephemeron_desc, key, value);
+	ephemeron = smal_inner_alloc(smal_attached(thread), SMAL_INNER_EPHEMERON, &ephemeron_desc, 0,
+	                             held);
 	if (ephemeron == NULL)
 		return NULL;
 	ephemeron->value = value;

@@ -28,7 +28,9 @@ enum smal_finalizer_bits {
 	/* It will be put on its queue in this collection. */
 	SMAL_FINALIZER_READY = 8,
 	SMAL_FINALIZER_QUEUED = 16,
-	SMAL_FINALIZER_IN_CYCLE = 32
+	SMAL_FINALIZER_IN_CYCLE = 32,
+	/* From here: in how many collections it was found in a cycle. */
+	SMAL_FINALIZER_AGE = 256
 };
 
 /* A registration: it lives until it is over, whatever refers to it. */
@@ -126,7 +128,7 @@ void smal_finalizers_keep(struct smal_gc *gc, struct smal_marker *marker);
 /* Decides which finalizers are due, and marks their objects and values. Returns
  * true if anything was marked. */
 bool smal_finalizers_resurrect(struct smal_gc *gc, struct smal_marker *marker,
-                               struct smal_collection *collection);
+                               struct smal_pairs *pairs, struct smal_collection *collection);
 
 /* Marks the values of watches whose objects are not marked. */
 bool smal_watches_mark(struct smal_gc *gc, struct smal_marker *marker);

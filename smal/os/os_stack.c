@@ -56,9 +56,8 @@ SMAL_NOINLINE void smal_os_with_stack(void (*visit)(uintptr_t low, void *argumen
 	__asm__ volatile("" ::: "memory");
 }
 
-SMAL_NO_SANITIZE_ADDRESS SMAL_NOINLINE void smal_os_copy_words(uintptr_t *to,
-                                                              const uintptr_t *from,
-                                                              size_t count)
+SMAL_NO_SANITIZE_ADDRESS SMAL_NO_SANITIZE_THREAD SMAL_NOINLINE void
+smal_os_copy_words(uintptr_t *to, const uintptr_t *from, size_t count)
 {
 	const volatile uintptr_t *word = from; /* not a call of memcpy, which ASan watches */
 

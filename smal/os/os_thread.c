@@ -8,8 +8,9 @@
  *
  * A thread's end is seen by a destructor of thread-specific data. Destructors
  * run in rounds, in no order, as long as they leave values behind; ours leaves
- * one until the last round, so that those of the runtime can still use what is
- * attached.
+ * one until the last round but one, so that those of the runtime can still use
+ * what is attached. (The last round is the sanitizers', after which none of their
+ * code may run.)
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -73,7 +74,7 @@ void smal_os_wake(volatile uint32_t *word)
 
 /* ---- Signals ---- */
 
-static void (*signal_handler)(uintptr_t low);
+static volatile AO_t signal_handler;
 
 pthread_t smal_os_thread(void)
 {
@@ -88,7 +89,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	(void)number;
 	(void)info;
 	(void)context;
-	signal_handler((uintptr_t)__builtin_frame_address(0));
+	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))((uintptr_t)__builtin_frame_address(0));
 	errno = saved_errno;
 }
 
@@ -96,7 +97,7 @@ bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low))
 {
 	struct sigaction action = { .sa_flags = SA_RESTART | SA_SIGINFO };
 
-	signal_handler = handler;
+	smal_atomic_store(&signal_handler, (uintptr_t)handler);
 	action.sa_sigaction = on_signal;
 	sigfillset(&action.sa_mask);
 	return sigaction(number, &action, NULL) == 0;
@@ -123,17 +124,17 @@ bool smal_os_alternate_stack(uintptr_t *base, uintptr_t *limit)
 static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 static bool end_key_is_made;
-static void (*end_function)(void);
+static volatile AO_t end_function;
 
 /* The value counts the rounds. */
 static void on_end(void *value)
 {
 	uintptr_t round = (uintptr_t)value;
 
-	if (round < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	if (round + 1 < PTHREAD_DESTRUCTOR_ITERATIONS &&
 	    pthread_setspecific(end_key, (void *)(round + 1)) == 0)
 		return;
-	end_function();
+	((void (*)(void))smal_atomic_load(&end_function))();
 }
 
 static void make_end_key(void)
@@ -146,7 +147,7 @@ bool smal_os_at_thread_end(void (*end)(void))
 	pthread_once(&end_once, make_end_key);
 	if (!end_key_is_made)
 		return false;
-	end_function = end;
+	smal_atomic_store(&end_function, (uintptr_t)end);
 	return pthread_setspecific(end_key, (void *)(uintptr_t)1) == 0;
 }
 

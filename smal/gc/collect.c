@@ -219,6 +219,12 @@ bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 	uintptr_t lost;
 	bool done;
 
+	/* One that is under way waits for this thread: it has yet to mark. */
+	if (smal_atomic_load_u32(&gc->phase) == SMAL_PHASE_COLLECTING) {
+		smal_gc_begin(thread);
+		smal_gc_end(thread);
+		return false;
+	}
 	smal_statics_gather(thread, &pause.statics);
 	done = smal_world_run(gc, true, collect_stopped, &pause);
 	smal_statics_release(thread, &pause.statics);

@@ -54,7 +54,7 @@ static void freeze(struct smal_gc *gc)
 		if (phase == SMAL_PHASE_IDLE)
 			break;
 		smal_os_lock_give(&gc->lock);
-		smal_os_wait(&gc->phase, phase, 0);
+		smal_phase_wait(gc, phase);
 	}
 	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_FORKING);
 	SMAL_EACH_THREAD(gc, thread)
@@ -81,7 +81,7 @@ static void thaw(struct smal_gc *gc)
 		smal_os_wake(&thread->public.poll);
 	}
 	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_IDLE);
-	smal_os_wake(&gc->phase);
+	smal_phase_wake(gc);
 }
 
 /* The locks below those of the collectors, in their order. */
@@ -172,6 +172,7 @@ static void after_in_child(void)
 			smal_thread_end(thread);
 		}
 		gc->freeing = 0;
+		gc->phase_waiters = 0;
 		thaw(gc);
 	}
 	come_back();

@@ -297,8 +297,9 @@ struct smal_gc {
 	/* In the process's list. */
 	struct smal_link link;
 	struct smal_os_lock lock;
-	/* enum smal_phase: changed with the lock held, waited for without it. */
-	volatile uint32_t phase;
+	/* enum smal_phase: changed with the lock held, waited for without it; how many
+	 * do. */
+	volatile uint32_t phase, phase_waiters;
 	/* Is counted up and woken when a thread goes AWAY that a collection waits for. */
 	volatile uint32_t arrivals;
 	/* 1 while a thread runs pending free callbacks. */
@@ -326,7 +327,9 @@ struct smal_gc {
 	/* The mark queue that is always there. */
 	uintptr_t *queue;
 	size_t queue_words;
-	/* What the collection under way has gathered, or NULL. */
+	/* 1 if static data is declared; what the collection under way has gathered of
+	 * it, or NULL. */
+	volatile uint32_t statics_are_roots;
 	const struct smal_statics *statics;
 	/* Pace (pace.c). external_bytes may be below 0. */
 	volatile AO_t heap_bytes, heap_peak_bytes, allocated_bytes, external_bytes;
@@ -449,8 +452,10 @@ uint64_t smal_kind_ahead(const struct smal_kind *kind);
 bool smal_slot_is_object(const struct smal_kind *kind, const struct smal_buffer *buffer,
                          uintptr_t slot);
 
-/* The buffer of the object that begins at an address, or NULL; and a report of
- * what a pointer is that should have been an object of gc (NULL: of any). (object.c) */
+/* The object that an address points to or into, and its buffer; 0 if there is none.
+ * Any thread, at any time: it looks again if a collection came between. The same for
+ * one that begins there, or NULL; and a report of what a pointer is that should have been an object of gc (NULL: of any). (object.c) */
+uintptr_t smal_object_find(uintptr_t address, struct smal_buffer **buffer);
 struct smal_buffer *smal_object_buffer(const void *object);
 enum smal_error smal_object_fail(const struct smal_gc *gc, const void *pointer,
                                  const char *function);
@@ -512,6 +517,10 @@ void smal_gc_unlock(struct smal_gc *gc);
 bool smal_world_run(struct smal_gc *gc, bool coalesce,
                     void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
                     void *argument);
+
+/* Waits while the phase is this one; wakes who waits. */
+void smal_phase_wait(struct smal_gc *gc, uint32_t phase);
+void smal_phase_wake(struct smal_gc *gc);
 
 /* Saves where the caller stands, its registers included, for after it returns. */
 void smal_saved_store(struct smal_saved *saved, uintptr_t frame);

@@ -43,9 +43,11 @@ static bool process_spaces(struct smal_space **space, struct smal_space **books)
 	smal_os_lock_take(&smal_os_process_lock);
 	options.decay_ms = smal_options()->decay_ms;
 	smal_os_lock_give(&smal_os_process_lock);
+	options.small_pages = true;
 	*books = process_space(&smal_process.books, &options);
 	if (*books == NULL)
 		return false;
+	options.small_pages = false;
 	options.books = *books;
 	smal_stride_sides(&options);
 	*space = process_space(&smal_process.space, &options);

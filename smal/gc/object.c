@@ -6,14 +6,35 @@
 #include <smal/gc/gc.h>
 #include <smal/base/fail.h>
 
+/* The masks change places in a collection, and the old one is cleared: what was read
+ * of it then means nothing. */
+uintptr_t smal_object_find(uintptr_t address, struct smal_buffer **result)
+{
+	struct smal_buffer *buffer = smal_buffer_find(address);
+	const struct smal_kind *kind;
+	uint32_t flips;
+	uintptr_t slot;
+
+	*result = buffer;
+	if (buffer == NULL)
+		return 0;
+	kind = smal_buffer_kind(buffer);
+	do {
+		flips = smal_atomic_load_u32(&kind->stride.flips);
+		slot = smal_buffer_find_slot(buffer, address);
+		if (slot != 0 && !smal_slot_is_object(kind, buffer, slot))
+			slot = 0;
+	} while (smal_atomic_load_u32(&kind->stride.flips) != flips);
+	return slot;
+}
+
 struct smal_buffer *smal_object_buffer(const void *object)
 {
-	struct smal_buffer *buffer = smal_buffer_find((uintptr_t)object);
+	struct smal_buffer *buffer;
 
-	if (buffer == NULL || smal_buffer_find_slot(buffer, (uintptr_t)object) != (uintptr_t)object ||
-	    !smal_slot_is_object(smal_buffer_kind(buffer), buffer, (uintptr_t)object))
-		return NULL;
-	return buffer;
+	return smal_object_find((uintptr_t)object, &buffer) == (uintptr_t)object && object != NULL
+	               ? buffer
+	               : NULL;
 }
 
 enum smal_error smal_object_fail(const struct smal_gc *gc, const void *pointer,
@@ -58,21 +79,15 @@ struct smal_type *smal_type_of(const void *object)
 
 void *smal_base(struct smal_thread *public, uintptr_t word)
 {
-	const struct smal_buffer *buffer;
+	struct smal_buffer *buffer;
 	const struct smal_gc *gc;
 	uintptr_t slot;
 
 	if (smal_thread_check(public, SMAL_FREEING, __func__) != SMAL_OK)
 		return NULL;
 	gc = smal_attached(public)->gc;
-	word &= ~gc->options.tag_mask;
-	buffer = smal_buffer_find(word);
-	if (buffer == NULL || smal_buffer_kind(buffer)->type->gc != gc)
-		return NULL;
-	slot = smal_buffer_find_slot(buffer, word);
-	if (slot == 0 || !smal_slot_is_object(smal_buffer_kind(buffer), buffer, slot))
-		return NULL;
-	return (void *)slot;
+	slot = smal_object_find(word & ~gc->options.tag_mask, &buffer);
+	return slot != 0 && smal_buffer_kind(buffer)->type->gc == gc ? (void *)slot : NULL;
 }
 
 void *smal_inner_alloc(struct smal_attached *thread, enum smal_inner_type which,

@@ -25,6 +25,8 @@ static enum smal_error root_add(struct smal_gc *gc, const struct smal_root *mode
 		*root = *model;
 		strncpy(root->name, name != NULL ? name : "", sizeof root->name - 1);
 		smal_link_insert(&gc->roots, &root->link);
+		if (root->kind == SMAL_ROOT_STATIC)
+			smal_atomic_store_u32(&gc->statics_are_roots, 1);
 	}
 	smal_gc_unlock(gc);
 	return root != NULL ? SMAL_OK : SMAL_ERROR_NO_MEMORY;
@@ -104,6 +106,8 @@ enum smal_error smal_root_remove(struct smal_gc *gc, const void *what)
 	smal_gc_lock(gc);
 	root = root_find(gc, what, false);
 	if (root != NULL) {
+		if (root->kind == SMAL_ROOT_STATIC)
+			smal_atomic_store_u32(&gc->statics_are_roots, 0);
 		smal_link_remove(&root->link);
 		smal_element_give(gc->books, root);
 	}
@@ -180,13 +184,10 @@ static void gather(uintptr_t base, uintptr_t limit, void *argument)
 void smal_statics_gather(struct smal_attached *thread, struct smal_statics *statics)
 {
 	struct smal_gc *gc = thread->gc;
-	bool wanted, zeroed;
+	bool zeroed;
 
 	*statics = (struct smal_statics){ 0 };
-	smal_gc_lock(gc);
-	wanted = root_find(gc, NULL, true) != NULL;
-	smal_gc_unlock(gc);
-	if (!wanted)
+	if (smal_atomic_load_u32(&gc->statics_are_roots) == 0)
 		return;
 	/* No lock is held: the linker's is above ours. */
 	smal_os_each_static(gather, statics);

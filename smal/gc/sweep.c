@@ -91,6 +91,7 @@ void smal_sweep(struct smal_gc *gc, struct smal_collection *collection)
 	SMAL_EACH_KIND(gc, kind) {
 		struct smal_link unswept;
 
+		smal_atomic_add_u32(&kind->stride.flips, 1);
 		kind->stride.live = gc->live;
 		/* Settling moves buffers between the lists: take them all off first. */
 		smal_link_init(&unswept);

@@ -248,7 +248,8 @@ enum smal_error smal_thread_detach(struct smal_thread *public)
 	smal_thread_end(thread);
 	/* A collection may be waiting for this thread. */
 	smal_atomic_add_u32(&gc->arrivals, 1);
-	smal_os_wake(&gc->arrivals);
+	if (smal_atomic_load_u32(&gc->phase) != SMAL_PHASE_IDLE)
+		smal_os_wake(&gc->arrivals);
 	smal_gc_unlock(gc);
 	return SMAL_OK;
 }

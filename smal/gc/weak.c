@@ -31,18 +31,18 @@ static enum smal_error target_check(const struct smal_gc *gc, const void *target
                                     const char *function)
 {
 	uintptr_t word = (uintptr_t)target & ~gc->options.tag_mask, slot;
-	const struct smal_buffer *buffer = smal_buffer_find(word);
 	const struct smal_kind *kind;
+	struct smal_buffer *buffer;
 
 	*object = false;
+	slot = smal_object_find(word, &buffer);
 	if (buffer == NULL)
 		return SMAL_OK;
 	kind = smal_buffer_kind(buffer);
 	if (kind->type->gc != gc)
 		return smal_fail(SMAL_ERROR_INVALID, function, "object of another collector",
 		                 target, "of type %s", kind->type->desc.name);
-	slot = smal_buffer_find_slot(buffer, word);
-	*object = slot == word && slot != 0 && smal_slot_is_object(kind, buffer, slot);
+	*object = slot == word && slot != 0;
 	if (!*object)
 		return smal_fail(SMAL_ERROR_INVALID, function, "not an object", target, "%s of type %s",
 		                 slot != 0 && slot != word ? "inside of one" : "a free slot",

@@ -40,19 +40,20 @@ struct save {
 	uintptr_t frame;
 };
 
-/* The words from here to the frame hold the registers. */
+/* The words from here to the frame hold the registers, and so does the one that it
+ * points at: the caller's frame pointer. */
 static void save_words(uintptr_t low, void *argument)
 {
 	const struct save *save = argument;
-	size_t count = (save->frame - low) / sizeof(uintptr_t);
+	uintptr_t limit = save->frame + sizeof(uintptr_t);
+	size_t count = (limit - low) / sizeof(uintptr_t);
 
 	save->saved->low = save->frame;
 	save->saved->count = (unsigned)smal_min(count, SMAL_SAVED_WORDS);
 	/* Where the compiler pushes more than there is room for, the last ones, which
 	 * are the registers, count. */
 	smal_os_copy_words(save->saved->words,
-	                   (const uintptr_t *)(save->frame -
-	                                       save->saved->count * sizeof(uintptr_t)),
+	                   (const uintptr_t *)(limit - save->saved->count * sizeof(uintptr_t)),
 	                   save->saved->count);
 }
 
@@ -261,6 +262,23 @@ void smal_end_all(void)
 		smal_os_with_stack(park_and_unpark, NULL);
 }
 
+/* ---- The phase ---- */
+
+/* The count is raised before the word is looked at, and looked at after the word is
+ * changed: a wake is left out only where nobody sleeps. */
+void smal_phase_wait(struct smal_gc *gc, uint32_t phase)
+{
+	smal_atomic_add_u32(&gc->phase_waiters, 1);
+	smal_os_wait(&gc->phase, phase, 0);
+	smal_atomic_add_u32(&gc->phase_waiters, (uint32_t)-1);
+}
+
+void smal_phase_wake(struct smal_gc *gc)
+{
+	if (smal_atomic_add_u32(&gc->phase_waiters, 0) != 0)
+		smal_os_wake(&gc->phase);
+}
+
 /* ---- The lock ---- */
 
 static void wait_for_phase(uintptr_t low, void *argument)
@@ -270,7 +288,7 @@ static void wait_for_phase(uintptr_t low, void *argument)
 
 	park(low);
 	while ((phase = smal_atomic_load_u32(&gc->phase)) != SMAL_PHASE_IDLE)
-		smal_os_wait(&gc->phase, phase, 0);
+		smal_phase_wait(gc, phase);
 	unpark(low);
 }
 
@@ -342,16 +360,17 @@ static void wait_until_away(struct smal_gc *gc)
 	}
 }
 
-static void resume(struct smal_gc *gc)
+static void resume(struct smal_gc *gc, const struct smal_attached *self)
 {
 	smal_os_lock_take(&gc->lock);
 	SMAL_EACH_THREAD(gc, thread) {
 		smal_atomic_clear_u32(&thread->public.poll, SMAL_POLL_STOP);
-		smal_os_wake(&thread->public.poll);
+		if (thread != self)
+			smal_os_wake(&thread->public.poll);
 	}
 	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_IDLE);
-	smal_os_wake(&gc->phase);
 	smal_os_lock_give(&gc->lock);
+	smal_phase_wake(gc);
 }
 
 struct world {
@@ -374,7 +393,7 @@ static void run(uintptr_t low, void *argument)
 		if (phase == SMAL_PHASE_COLLECTING && world->coalesce)
 			goto out;
 		if (phase != SMAL_PHASE_IDLE)
-			smal_os_wait(&gc->phase, phase, 0);
+			smal_phase_wait(gc, phase);
 	}
 	wait_until_away(gc);
 	if (self != NULL)
@@ -382,7 +401,7 @@ static void run(uintptr_t low, void *argument)
 	world->step(gc, low, world->argument);
 	if (self != NULL)
 		self->activity = SMAL_IDLE;
-	resume(gc);
+	resume(gc, self);
 	world->done = true;
 out:
 	unpark(low);

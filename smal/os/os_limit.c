@@ -6,8 +6,10 @@
  * Of the second version every group on the way to the root has a limit of its
  * own, and the least one counts; of the first version there is one number, and
  * in a container it stands at the root. Whatever can't be read is no limit.
+ * The files are read once.
  */
 #include <smal/os/os.h>
+#include <smal/base/atomic.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,7 +71,7 @@ static bool group_path(const char *lines, const char *key, char *path, size_t by
 	return false;
 }
 
-size_t smal_os_memory_limit(void)
+static size_t read_all(void)
 {
 	char lines[2048], path[512], *slash;
 	int saved_errno = errno;
@@ -91,5 +93,17 @@ size_t smal_os_memory_limit(void)
 		                                   "memory.limit_in_bytes"));
 	limit = smal_min(limit, read_limit("/sys/fs/cgroup/memory", "", "memory.limit_in_bytes"));
 	errno = saved_errno;
+	return limit;
+}
+
+size_t smal_os_memory_limit(void)
+{
+	static volatile AO_t known;
+	size_t limit = smal_atomic_load_relaxed(&known);
+
+	if (limit == 0) {
+		limit = read_all();
+		smal_atomic_store_relaxed(&known, limit);
+	}
 	return limit;
 }

@@ -25,18 +25,24 @@
 
 bool smal_os_stack_bounds(uintptr_t *base, uintptr_t *limit)
 {
+	/* For the first thread the C library reads /proc/self/maps each time. */
+	static __thread uintptr_t known_base, known_limit;
 	pthread_attr_t attributes;
 	void *address;
 	size_t bytes;
 	bool known;
 
+	*base = known_base;
+	*limit = known_limit;
+	if (known_limit != 0)
+		return true;
 	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
 		return false;
 	known = pthread_attr_getstack(&attributes, &address, &bytes) == 0;
 	pthread_attr_destroy(&attributes);
 	if (known) {
-		*base = (uintptr_t)address;
-		*limit = (uintptr_t)address + bytes;
+		*base = known_base = (uintptr_t)address;
+		*limit = known_limit = (uintptr_t)address + bytes;
 	}
 	return known;
 }

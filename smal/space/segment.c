@@ -105,12 +105,14 @@ static bool start(struct smal_segment *segment)
 }
 
 /* Huge pages for memory behind the first few MiB: a small program should not
- * pay for 2 MiB where it touches 4 KiB. Never for metadata. */
+ * pay for 2 MiB where it touches 4 KiB. Never for metadata, nor for a space that
+ * is used sparsely. */
 static void advise_huge(struct smal_segment *segment)
 {
 	size_t advised = smal_max(segment->huge_bytes, FIRST_HUGE);
 
 	if (segment->space->account.provider != &smal_provider_os ||
+	    segment->space->options.small_pages ||
 	    segment->memory.committed_bytes < advised + HUGE_STEP)
 		return;
 	smal_os_huge(segment->memory.base + advised, segment->memory.committed_bytes - advised,

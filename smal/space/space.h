@@ -38,6 +38,8 @@ struct smal_space_options {
 	uint64_t segment_bytes;
 	/* Age at which free memory goes back to the system. */
 	unsigned decay_ms;
+	/* No huge pages: runs are large, and little of them is touched. */
+	bool small_pages;
 	/* Bytes of side metadata for each buffer id, or 0. */
 	uint32_t side_bytes[SMAL_SIDES];
 	/* Sides that are committed only where smal_space_commit_side asks: a bit

@@ -511,6 +511,13 @@ uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uin
 	uint32_t slots = 0;
 	size_t first, end, w;
 
+	/* In a heap full of holes, most have one slot. */
+	if (claimed && limit - base == buffer->stride->stride_bytes) {
+		first = smal_buffer_bit(buffer, base);
+		smal_word_or(&live[first >> SMAL_WORD_LOG2],
+		             (smal_word)1 << (first & (SMAL_WORD_BITS - 1)));
+		return 1;
+	}
 	range_bits(buffer, base, limit, &first, &end);
 	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
 		smal_word bits = full[w] & smal_bits_in_word(w, first, end);

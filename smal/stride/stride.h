@@ -92,8 +92,9 @@ struct smal_stride {
 	uint64_t reciprocal;
 	/* All bits at which slots begin. */
 	const smal_word *full;
-	/* Which of the masks is the live one: 0 or 1. */
+	/* Which of the masks is the live one: 0 or 1; how often that has changed. */
 	unsigned live;
+	volatile uint32_t flips;
 	/* Buffers by state. */
 	struct smal_link room, filled, claimed;
 	size_t buffers, heap_bytes;

@@ -20,7 +20,9 @@ gc_workloads = \
 	bench/gc/w3_list.c \
 	bench/gc/w4_graph.c \
 	bench/gc/w5_dead.c \
-	bench/gc/w6_mixed.c
+	bench/gc/w6_mixed.c \
+	bench/gc/w7_threads.c \
+	bench/gc/w10_weak.c
 
 gc_peers = bench/gc-smal bench/gc-malloc
 if LIBGC

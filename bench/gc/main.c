@@ -22,6 +22,7 @@ static const struct workload {
 } workloads[] = {
 	{ "w1", w1_gcbench, 0 }, { "w2", w2_trees, 0 }, { "w3", w3_list, 1 },
 	{ "w4", w4_graph, 1 },   { "w5", w5_dead, 0 },  { "w6", w6_mixed, 0 },
+	{ "w7", w7_threads, 0 }, { "w10", w10_weak, 1 },
 };
 
 static void report(uint64_t wall_ns, uint64_t cpu_ns, uint64_t cold_ns, uint64_t objects)

@@ -24,6 +24,21 @@
  *   shim_free(object)     frees it by hand; nothing for a collector
  *   shim_collect()        a full collection
  *   shim_root(slot)       a static variable is a root
+ *   shim_thread_begin(), shim_thread_end()
+ *                         around what a thread of the workload's own does; the
+ *                         thread that waits for it calls shim_thread_wait(id)
+ *
+ * and, where SHIM_HAS_WEAK is 1,
+ *
+ *   shim_weak(target)     a cell that refers to an object and does not keep it
+ *   shim_weak_get(cell)   the object, or NULL
+ *   shim_ephemeron(key, value)
+ *                         a cell that keeps the value while the key lives
+ *   shim_ephemeron_value(cell)
+ *                         the value, or NULL
+ *   shim_finalizer(object)
+ *                         its death is to be noticed, and it lives on till then
+ *   shim_finalize()       takes all notices; returns how many
  *
  * Besides, the C stack and the registers are roots. A peer reports each pause
  * by measure_pause. A new object may hold anything, except for a vector, which

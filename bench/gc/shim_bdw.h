@@ -16,14 +16,21 @@
  * - GC_malloc scans a whole object conservatively. GC_malloc_explicitly_typed
  *   would follow a layout, but takes a word more for each object and a longer
  *   way to allocate and to mark: it was measured to be slower everywhere here.
+ * - A weak cell is an atomic object with a disappearing link, the target stored
+ *   as it is. An ephemeron is a cell with such a link to the key and a pointer to
+ *   the value: it keeps the value until the key's link is found cleared, and it
+ *   would leak where the value refers to the key; that is the nearest there is.
+ *   Finalizers without order, run on demand.
  */
 #define GC_THREADS
+#include <pthread.h>
 #include <gc/gc.h>
 
 #ifndef SHIM_NAME
 #define SHIM_NAME "libgc"
 #endif
 #define SHIM_BY_HAND 0
+#define SHIM_HAS_WEAK 1
 
 struct shim_kind {
 	size_t bytes;
@@ -64,6 +71,7 @@ static inline void shim_open(size_t heap_bytes)
 	GC_set_max_retries(10);
 	GC_set_warn_proc(GC_ignore_warn_proc);
 	GC_set_on_collection_event(shim_event);
+	GC_set_finalize_on_demand(1);
 	measure_huge_after();
 }
 
@@ -109,4 +117,72 @@ static inline void shim_collect(void)
 static inline void shim_root(void *slot)
 {
 	GC_add_roots(slot, (char *)slot + sizeof(void *));
+}
+
+static inline void shim_thread_begin(void)
+{
+}
+
+static inline void shim_thread_end(void)
+{
+}
+
+static inline void shim_thread_wait(pthread_t id)
+{
+	pthread_join(id, NULL);
+}
+
+static inline void *shim_weak(void *target)
+{
+	void **cell = shim_checked(GC_MALLOC_ATOMIC(sizeof *cell));
+
+	*cell = target;
+	if (GC_general_register_disappearing_link(cell, target) != GC_SUCCESS)
+		measure_fail("no link");
+	return cell;
+}
+
+static inline void *shim_weak_get(void *cell)
+{
+	return *(void **)cell;
+}
+
+/* The key is hidden: its bits turned over; cleared, it is 0. */
+static inline void *shim_ephemeron(void *key, void *value)
+{
+	void **cell = shim_checked(GC_MALLOC(2 * sizeof *cell));
+
+	cell[0] = (void *)~(uintptr_t)key;
+	cell[1] = value;
+	if (GC_general_register_disappearing_link(cell, key) != GC_SUCCESS)
+		measure_fail("no link");
+	return cell;
+}
+
+static inline void *shim_ephemeron_value(void *cell)
+{
+	void **words = cell;
+
+	return words[0] != NULL ? words[1] : NULL;
+}
+
+static uint64_t shim_finalized;
+
+static void GC_CALLBACK shim_on_finalize(void *object, void *data)
+{
+	(void)object;
+	(void)data;
+	shim_finalized++;
+}
+
+static inline void shim_finalizer(void *object)
+{
+	GC_REGISTER_FINALIZER_NO_ORDER(object, shim_on_finalize, NULL, NULL, NULL);
+}
+
+static inline uint64_t shim_finalize(void)
+{
+	shim_finalized = 0;
+	GC_invoke_finalizers();
+	return shim_finalized;
 }

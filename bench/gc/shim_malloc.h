@@ -3,10 +3,12 @@
  * shim_malloc.h: malloc and free, of the C library or of whatever library is
  * loaded in its place. For workloads that can free by hand.
  */
+#include <pthread.h>
 #include <stdlib.h>
 
 #define SHIM_NAME "malloc"
 #define SHIM_BY_HAND 1
+#define SHIM_HAS_WEAK 0
 
 struct shim_kind {
 	size_t bytes;
@@ -68,4 +70,17 @@ static inline void shim_collect(void)
 static inline void shim_root(void *slot)
 {
 	(void)slot;
+}
+
+static inline void shim_thread_begin(void)
+{
+}
+
+static inline void shim_thread_end(void)
+{
+}
+
+static inline void shim_thread_wait(pthread_t id)
+{
+	pthread_join(id, NULL);
 }

@@ -5,15 +5,19 @@
  */
 #include <smal.h>
 
+#include <pthread.h>
+
 #define SHIM_NAME "smal"
 #define SHIM_BY_HAND 0
+#define SHIM_HAS_WEAK 1
 
 struct shim_kind {
 	struct smal_type *type;
 };
 
 static struct smal_gc *shim_gc;
-static struct smal_thread *shim_thread;
+static __thread struct smal_thread *shim_thread;
+static struct smal_queue *shim_queue;
 
 static inline void *shim_checked(void *object)
 {
@@ -46,6 +50,7 @@ static inline void shim_open(size_t heap_bytes)
 	shim_done(smal_gc_create(&options, &shim_gc));
 	shim_done(smal_thread_attach(shim_gc, &shim_thread));
 	smal_gc_set_observer(shim_gc, shim_observe, NULL);
+	shim_done(smal_queue_create(shim_gc, &shim_queue));
 }
 
 static inline void shim_fixed(struct shim_kind *kind, const char *name, size_t bytes,
@@ -103,4 +108,56 @@ static inline void shim_collect(void)
 static inline void shim_root(void *slot)
 {
 	shim_done(smal_root_add(shim_gc, slot, "root"));
+}
+
+static inline void shim_thread_begin(void)
+{
+	shim_done(smal_thread_attach(shim_gc, &shim_thread));
+}
+
+static inline void shim_thread_end(void)
+{
+	shim_done(smal_thread_detach(shim_thread));
+}
+
+static inline void shim_thread_wait(pthread_t id)
+{
+	shim_done(smal_thread_leave(shim_thread));
+	pthread_join(id, NULL);
+	shim_done(smal_thread_enter(shim_thread));
+}
+
+static inline void *shim_weak(void *target)
+{
+	return shim_checked(smal_weak_create(shim_thread, target, 0));
+}
+
+static inline void *shim_weak_get(void *cell)
+{
+	return smal_weak_get(cell);
+}
+
+static inline void *shim_ephemeron(void *key, void *value)
+{
+	return shim_checked(smal_ephemeron_create(shim_thread, key, value));
+}
+
+static inline void *shim_ephemeron_value(void *cell)
+{
+	return smal_ephemeron_value(cell);
+}
+
+static inline void shim_finalizer(void *object)
+{
+	shim_checked(smal_finalizer_add(shim_thread, shim_queue, object, NULL, 0));
+}
+
+static inline uint64_t shim_finalize(void)
+{
+	struct smal_notice notice;
+	uint64_t count = 0;
+
+	while (smal_queue_take(shim_thread, shim_queue, &notice))
+		count++;
+	return count;
 }

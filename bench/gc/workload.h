@@ -17,6 +17,8 @@ void w3_list(void);
 void w4_graph(void);
 void w5_dead(void);
 void w6_mixed(void);
+void w7_threads(void);
+void w10_weak(void);
 
 /**
  * Measures work that allocates. It is done twice: first to warm the memory,

@@ -219,8 +219,9 @@ bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 	uintptr_t lost;
 	bool done;
 
-	/* One that is under way waits for this thread: it has yet to mark. */
-	if (smal_atomic_load_u32(&gc->phase) == SMAL_PHASE_COLLECTING) {
+	/* One that is under way, and waits for this thread, has yet to mark. */
+	if ((smal_atomic_load_u32(&thread->public.poll) & SMAL_POLL_STOP) != 0 &&
+	    smal_atomic_load_u32(&gc->phase) == SMAL_PHASE_COLLECTING) {
 		smal_gc_begin(thread);
 		smal_gc_end(thread);
 		return false;

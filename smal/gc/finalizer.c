@@ -255,6 +255,8 @@ struct pass {
 	bool marked;
 	/* An ordered registration was found that comes before all others. */
 	bool first;
+	/* So was a cycle. */
+	bool cycle;
 };
 
 /* Collections that find a cycle before it is delivered whatever else there is. */
@@ -339,10 +341,12 @@ static void mark_below(void *object, void *user)
 		return;
 	smal_mark_children(pass->marker, finalizer->object);
 	smal_mark_drain(pass->marker);
+	finalizer->bits |= SMAL_FINALIZER_CANDIDATE;
 	pass->marked = true;
 	if (smal_mark_fate(pass->marker, finalizer->object) != SMAL_FATE_MARKED)
 		return;
 	finalizer->bits |= SMAL_FINALIZER_IN_CYCLE;
+	pass->cycle = true;
 	if ((finalizer->bits & SMAL_FINALIZER_CYCLES) == 0)
 		pass->collection->cyclic_finalizers++;
 }
@@ -375,6 +379,20 @@ static void decide_cyclic(void *object, void *user)
 		finalizer->bits &= ~(uintptr_t)SMAL_FINALIZER_IN_CYCLE;
 }
 
+/* If nothing is first and no cycle was found, a cycle goes through an ephemeron. */
+static void decide_left(void *object, void *user)
+{
+	const uintptr_t wanted = SMAL_FINALIZER_CYCLES | SMAL_FINALIZER_CANDIDATE;
+	struct smal_finalizer *finalizer = object;
+	struct pass *pass = user;
+
+	if (!pass->first && !pass->cycle && (finalizer->bits & wanted) == wanted) {
+		finalizer->bits |= SMAL_FINALIZER_READY | SMAL_FINALIZER_IN_CYCLE;
+		pass->cycle = true;
+	}
+	finalizer->bits &= ~(uintptr_t)SMAL_FINALIZER_CANDIDATE;
+}
+
 static void mark_ready(void *object, void *user)
 {
 	const struct smal_finalizer *finalizer = object;
@@ -400,6 +418,7 @@ bool smal_finalizers_resurrect(struct smal_gc *gc, struct smal_marker *marker,
 	smal_pairs_mark(marker, pairs);
 	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_ordered, &pass);
 	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_cyclic, &pass);
+	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_left, &pass);
 	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, mark_ready, &pass);
 	smal_mark_drain(marker);
 	return true;

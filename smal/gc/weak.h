@@ -29,6 +29,8 @@ enum smal_finalizer_bits {
 	SMAL_FINALIZER_READY = 8,
 	SMAL_FINALIZER_QUEUED = 16,
 	SMAL_FINALIZER_IN_CYCLE = 32,
+	/* Ordered, and its object was not marked at first. */
+	SMAL_FINALIZER_CANDIDATE = 64,
 	/* From here: in how many collections it was found in a cycle. */
 	SMAL_FINALIZER_AGE = 256
 };

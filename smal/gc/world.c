@@ -201,6 +201,19 @@ void smal_threads_back(void)
 
 /* ---- Inside ---- */
 
+/* While a fork is near, it counts as stopped: the fork waits for other collectors,
+ * which may wait for this thread. */
+static void wait_frozen(uintptr_t low, void *argument)
+{
+	struct smal_attached *thread = argument;
+	uint32_t poll;
+
+	park(low);
+	while (((poll = smal_atomic_load_u32(&thread->public.poll)) & SMAL_POLL_FREEZE) != 0)
+		smal_os_wait(&thread->public.poll, poll, 0);
+	unpark(low);
+}
+
 /* Something is asked of a thread that wants to go in. */
 void smal_gc_begin_slow(struct smal_attached *thread)
 {
@@ -212,7 +225,7 @@ void smal_gc_begin_slow(struct smal_attached *thread)
 		if ((poll & SMAL_POLL_STOP) != 0)
 			smal_os_with_stack(park_and_unpark, NULL);
 		else if ((poll & SMAL_POLL_FREEZE) != 0)
-			smal_os_wait(&thread->public.poll, poll, 0);
+			smal_os_with_stack(wait_frozen, thread);
 		smal_atomic_cas_u32(&thread->inside, 0, 1);
 		poll = smal_atomic_load_u32(&thread->public.poll);
 	} while ((poll & (SMAL_POLL_STOP | SMAL_POLL_FREEZE)) != 0);

@@ -32,6 +32,8 @@ struct pause {
 	size_t queue_words, queue_bytes;
 	bool queue_zeroed, queue_used;
 	uintptr_t lost_stack;
+	/* Of registrations (smal_finalizers_keep). */
+	uintptr_t sorts;
 	const char *why;
 };
 
@@ -73,13 +75,19 @@ static void deal_with_weak(struct smal_gc *gc, struct smal_marker *marker, struc
 	bool more;
 
 	smal_weak_clear(gc, marker, false);
-	more = smal_finalizers_resurrect(gc, marker, &pause->pairs, &pause->collection);
+	more = smal_finalizers_resurrect(gc, marker, &pause->pairs, pause->sorts,
+	                                 &pause->collection);
 	if (more)
 		smal_pairs_mark(marker, &pause->pairs);
-	while (smal_watches_mark(gc, marker))
+	while ((pause->sorts & SMAL_FINALIZER_WATCH) != 0 && smal_watches_mark(gc, marker)) {
 		smal_pairs_mark(marker, &pause->pairs);
-	smal_weak_clear(gc, marker, true);
-	smal_finalizers_deliver(gc, marker, &pause->collection);
+		more = true;
+	}
+	/* Without new marks, there is nothing new to clear but what was spared. */
+	if (more || smal_atomic_load_u32(&gc->has_long_weak) != 0)
+		smal_weak_clear(gc, marker, true);
+	if ((pause->sorts & SMAL_FINALIZER_WATCH) != 0)
+		smal_watches_deliver(gc, marker, &pause->collection);
 }
 
 static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
@@ -89,7 +97,8 @@ static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
 	smal_os_tool_quiet();
 	smal_marker_init(&marker, gc, pause->queue, pause->queue_words);
 	gc->lost_stack = 0;
-	smal_finalizers_keep(gc, &marker);
+	pause->sorts = smal_finalizers_keep(gc, &marker);
+	pause->pairs.finalizers = (pause->sorts & SMAL_FINALIZER_VALUED) != 0;
 	smal_roots_mark(gc, &marker);
 	mark_unswept(gc, &marker, pause->collection.number);
 	if (smal_mark_drain(&marker))

@@ -2,12 +2,13 @@
 /*
  * finalizer.c: registrations, and the queues that their notices wait on.
  *
- *   registered --- object unreached ---> ready --> queued --- take ---> over
+ *   registered --- object unreached ---> due ----> queued --- take ---> over
  *        `------------ cancel, or its queue ends ------------------------^
  *
  * A registration is an object of a type of the library's own that lives until it
  * is over: registering is an allocation, so it needs no lock and no table, and
- * delivering is a link in a list, so it needs no memory.
+ * delivering is a link in a list, so it needs no memory. One that is over has no
+ * object, and is garbage like any other.
  *
  * Which are due, when the roots, and the pairs, have been marked:
  *
@@ -73,25 +74,12 @@ enum smal_error smal_queue_create(struct smal_gc *gc, struct smal_queue **result
 	return SMAL_OK;
 }
 
-static void finalizer_free(struct smal_finalizer *finalizer)
-{
-	struct smal_buffer *buffer = smal_buffer_find((uintptr_t)finalizer);
-	struct smal_kind *kind = smal_buffer_kind(buffer);
-
-	finalizer->object = 0;
-	if (smal_stride_release(buffer, (uintptr_t)finalizer, NULL, false) == SMAL_RELEASED_NOTHING)
-		return;
-	smal_os_lock_take(&kind->stride.lock);
-	kind->counts.freed_slots++;
-	smal_os_lock_give(&kind->stride.lock);
-}
-
 static void cancel_of_queue(void *object, void *user)
 {
 	struct smal_finalizer *finalizer = object;
 
-	if (finalizer->object != 0 && finalizer->queue == user)
-		finalizer_free(finalizer);
+	if (finalizer->queue == user)
+		finalizer->object = 0;
 }
 
 static void end_queue(struct smal_gc *gc, uintptr_t low, void *argument)
@@ -147,7 +135,7 @@ int smal_queue_take(struct smal_thread *thread, struct smal_queue *queue,
 		queue->first = finalizer->next;
 		if (queue->first == NULL)
 			queue->last = NULL;
-		smal_atomic_add(&queue->count, (uintptr_t)-1);
+		smal_atomic_store_relaxed(&queue->count, queue->count - 1);
 	}
 	smal_os_lock_give(&queue->lock);
 	if (finalizer != NULL) {
@@ -159,7 +147,7 @@ int smal_queue_take(struct smal_thread *thread, struct smal_queue *queue,
 			.finalizer = finalizer,
 			.in_cycle = (finalizer->bits & SMAL_FINALIZER_IN_CYCLE) != 0
 		};
-		finalizer_free(finalizer);
+		finalizer->object = 0;
 	}
 	smal_gc_end(smal_attached(thread));
 	return finalizer != NULL;
@@ -241,9 +229,7 @@ enum smal_error smal_finalizer_cancel(struct smal_thread *thread, struct smal_fi
 	             SMAL_ERROR_INVALID, "not a registration", finalizer, "%s", "one that is over");
 	SMAL_REQUIRE((finalizer->bits & SMAL_FINALIZER_QUEUED) == 0, SMAL_ERROR_INVALID,
 	             "not a registration", finalizer, "%s", "a notice that waits on its queue");
-	smal_gc_begin(smal_attached(thread));
-	finalizer_free(finalizer);
-	smal_gc_end(smal_attached(thread));
+	finalizer->object = 0;
 	return SMAL_OK;
 }
 
@@ -257,6 +243,10 @@ struct pass {
 	bool first;
 	/* So was a cycle. */
 	bool cycle;
+	/* What there is. */
+	uintptr_t sorts;
+	/* Those that are due, by `next`, in the order in which that was found. */
+	struct smal_finalizer *due, **due_end;
 };
 
 /* Collections that find a cycle before it is delivered whatever else there is. */
@@ -286,50 +276,77 @@ void smal_notices_mark(struct smal_gc *gc, struct smal_marker *marker)
 	}
 }
 
-/* What was registered for an object that smal_free has freed since is over. */
-static void drop_stale(void *object, void *user)
+/* One that is over is garbage; so is one that is not filled yet, but for the stack of
+ * who fills it. */
+static void let_go(struct pass *pass, struct smal_finalizer *finalizer)
 {
-	struct smal_finalizer *finalizer = object;
-	const struct pass *pass = user;
+	struct smal_buffer *buffer = smal_buffer_find((uintptr_t)finalizer);
 
-	if (finalizer->object != 0 &&
-	    (finalizer->bits & (SMAL_FINALIZER_WATCH | SMAL_FINALIZER_QUEUED)) == 0 &&
-	    smal_mark_fate(pass->marker, finalizer->object) == SMAL_FATE_NONE)
-		finalizer->object = 0;
+	smal_bit_clear(smal_buffer_mask(buffer, pass->marker->live_index ^ 1),
+	               smal_buffer_bit(buffer, (uintptr_t)finalizer));
 }
 
 static void keep(void *object, void *user)
 {
+	const uintptr_t special = SMAL_FINALIZER_ORDERED | SMAL_FINALIZER_WATCH;
 	struct smal_finalizer *finalizer = object;
-	struct smal_marker *marker = user;
-	struct smal_buffer *buffer;
-	size_t bit;
+	struct pass *pass = user;
 
-	/* One that is not filled yet is held by the stack of who fills it. */
-	if (finalizer->object == 0)
+	if (SMAL_UNLIKELY(finalizer->object == 0)) {
+		let_go(pass, finalizer);
 		return;
-	buffer = smal_buffer_find((uintptr_t)object);
-	bit = smal_buffer_bit(buffer, (uintptr_t)object);
-	smal_bit_set(smal_buffer_mask(buffer, marker->live_index ^ 1), bit);
+	}
+	if ((finalizer->bits & SMAL_FINALIZER_QUEUED) != 0)
+		return;
+	/* What was registered for an object that smal_free has freed since is over. */
+	if ((finalizer->bits & SMAL_FINALIZER_WATCH) == 0 &&
+	    smal_mark_fate(pass->marker, finalizer->object) == SMAL_FATE_NONE) {
+		finalizer->object = 0;
+		let_go(pass, finalizer);
+		return;
+	}
+	pass->sorts |= (finalizer->bits & special) != 0 ? finalizer->bits : SMAL_FINALIZER_READY;
+	pass->sorts |= finalizer->value != NULL ? SMAL_FINALIZER_VALUED : 0;
 }
 
-void smal_finalizers_keep(struct smal_gc *gc, struct smal_marker *marker)
+uintptr_t smal_finalizers_keep(struct smal_gc *gc, struct smal_marker *marker)
 {
 	struct pass pass = { .marker = marker };
+	unsigned first, count = smal_inner_kinds(gc, SMAL_INNER_FINALIZER, &first);
 
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, marker->live_index, drop_stale, &pass);
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, marker->live_index, keep, marker);
+	/* All of them, by words; then those that are not. */
+	if (count != 0 && gc->kinds[first] != NULL)
+		smal_mark_kind_bits(marker, gc->kinds[first]);
+	smal_inner_each(gc, SMAL_INNER_FINALIZER, marker->live_index, keep, &pass);
+	return pass.sorts;
+}
+
+static void make_due(struct pass *pass, struct smal_finalizer *finalizer, uintptr_t bits)
+{
+	finalizer->bits |= bits | SMAL_FINALIZER_READY;
+	finalizer->next = NULL;
+	*pass->due_end = finalizer;
+	pass->due_end = &finalizer->next;
 }
 
 static void decide_unordered(void *object, void *user)
 {
 	struct smal_finalizer *finalizer = object;
-	struct pass *pass = user;
 
-	if (!is_due(pass, finalizer, 0))
-		return;
-	finalizer->bits |= SMAL_FINALIZER_READY;
-	pass->marked = true;
+	if (is_due(user, finalizer, 0))
+		make_due(user, finalizer, 0);
+}
+
+/* An ephemeron that is not marked is nobody's holder yet. */
+static void mark_children(struct smal_marker *marker, uintptr_t object)
+{
+	const struct smal_kind *kind = smal_buffer_kind(smal_buffer_find(object));
+	const struct smal_ephemeron *ephemeron = (const void *)object;
+
+	smal_mark_children(marker, object);
+	if (kind->type == marker->gc->inner[SMAL_INNER_EPHEMERON] &&
+	    smal_mark_fate(marker, (uintptr_t)ephemeron->key) == SMAL_FATE_MARKED)
+		smal_mark(marker, ephemeron->value);
 }
 
 static void mark_below(void *object, void *user)
@@ -339,7 +356,7 @@ static void mark_below(void *object, void *user)
 
 	if (!is_due(pass, finalizer, SMAL_FINALIZER_ORDERED))
 		return;
-	smal_mark_children(pass->marker, finalizer->object);
+	mark_children(pass->marker, finalizer->object);
 	smal_mark_drain(pass->marker);
 	finalizer->bits |= SMAL_FINALIZER_CANDIDATE;
 	pass->marked = true;
@@ -358,7 +375,7 @@ static void decide_ordered(void *object, void *user)
 	if (!is_due(user, finalizer, SMAL_FINALIZER_ORDERED))
 		return;
 	finalizer->bits &= ~(uintptr_t)SMAL_FINALIZER_IN_CYCLE;
-	finalizer->bits |= SMAL_FINALIZER_READY;
+	make_due(user, finalizer, 0);
 	((struct pass *)user)->first = true;
 }
 
@@ -366,7 +383,7 @@ static void decide_cyclic(void *object, void *user)
 {
 	const uintptr_t wanted = SMAL_FINALIZER_CYCLES | SMAL_FINALIZER_IN_CYCLE;
 	struct smal_finalizer *finalizer = object;
-	const struct pass *pass = user;
+	struct pass *pass = user;
 
 	if (finalizer->object == 0 || (finalizer->bits & SMAL_FINALIZER_IN_CYCLE) == 0 ||
 	    (finalizer->bits & (SMAL_FINALIZER_READY | SMAL_FINALIZER_QUEUED)) != 0)
@@ -374,7 +391,7 @@ static void decide_cyclic(void *object, void *user)
 	finalizer->bits += SMAL_FINALIZER_AGE;
 	if ((finalizer->bits & wanted) == wanted &&
 	    (!pass->first || finalizer->bits / SMAL_FINALIZER_AGE >= OLDEST))
-		finalizer->bits |= SMAL_FINALIZER_READY;
+		make_due(pass, finalizer, 0);
 	else
 		finalizer->bits &= ~(uintptr_t)SMAL_FINALIZER_IN_CYCLE;
 }
@@ -387,41 +404,68 @@ static void decide_left(void *object, void *user)
 	struct pass *pass = user;
 
 	if (!pass->first && !pass->cycle && (finalizer->bits & wanted) == wanted) {
-		finalizer->bits |= SMAL_FINALIZER_READY | SMAL_FINALIZER_IN_CYCLE;
+		make_due(pass, finalizer, SMAL_FINALIZER_IN_CYCLE);
 		pass->cycle = true;
 	}
 	finalizer->bits &= ~(uintptr_t)SMAL_FINALIZER_CANDIDATE;
 }
 
-static void mark_ready(void *object, void *user)
+static void enqueue(struct pass *pass, struct smal_finalizer *finalizer)
 {
-	const struct smal_finalizer *finalizer = object;
-	struct pass *pass = user;
+	struct smal_queue *queue = finalizer->queue;
 
-	if ((finalizer->bits & SMAL_FINALIZER_READY) == 0)
+	finalizer->bits = (finalizer->bits | SMAL_FINALIZER_QUEUED) & ~(uintptr_t)SMAL_FINALIZER_READY;
+	finalizer->next = NULL;
+	if (queue->last != NULL)
+		queue->last->next = finalizer;
+	else
+		queue->first = finalizer;
+	queue->last = finalizer;
+	smal_atomic_store_relaxed(&queue->count, queue->count + 1);
+	pass->collection->notices++;
+}
+
+static void deliver(struct pass *pass)
+{
+	struct smal_finalizer *next;
+
+	for (struct smal_finalizer *finalizer = pass->due; finalizer != NULL; finalizer = next) {
+		next = finalizer->next;
+		smal_mark(pass->marker, (const void *)finalizer->object);
+		smal_mark(pass->marker, finalizer->value);
+		enqueue(pass, finalizer);
+	}
+}
+
+static void decide(struct smal_gc *gc, struct pass *pass, struct smal_pairs *pairs,
+                   uintptr_t sorts)
+{
+	unsigned mask = pass->marker->live_index ^ 1;
+
+	if ((sorts & SMAL_FINALIZER_READY) != 0)
+		smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_unordered, pass);
+	if ((sorts & SMAL_FINALIZER_ORDERED) == 0)
 		return;
-	smal_mark(pass->marker, (const void *)finalizer->object);
-	smal_mark(pass->marker, finalizer->value);
+	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, mark_below, pass);
+	if (!pass->marked)
+		return;
+	/* What they refer to by ephemerons is below them, too. */
+	smal_pairs_mark(pass->marker, pairs);
+	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_ordered, pass);
+	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_cyclic, pass);
+	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_left, pass);
 }
 
 bool smal_finalizers_resurrect(struct smal_gc *gc, struct smal_marker *marker,
-                               struct smal_pairs *pairs, struct smal_collection *collection)
+                               struct smal_pairs *pairs, uintptr_t sorts,
+                               struct smal_collection *collection)
 {
-	struct pass pass = { .marker = marker, .collection = collection };
-	unsigned mask = marker->live_index ^ 1;
+	struct pass pass = { .marker = marker, .collection = collection, .due_end = &pass.due };
 
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_unordered, &pass);
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, mark_below, &pass);
-	if (!pass.marked)
-		return false;
-	/* What they refer to by ephemerons is below them, too. */
-	smal_pairs_mark(marker, pairs);
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_ordered, &pass);
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_cyclic, &pass);
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, decide_left, &pass);
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, mark_ready, &pass);
+	decide(gc, &pass, pairs, sorts);
+	deliver(&pass);
 	smal_mark_drain(marker);
-	return true;
+	return pass.marked || pass.due != NULL;
 }
 
 static void mark_watch(void *object, void *user)
@@ -447,33 +491,22 @@ bool smal_watches_mark(struct smal_gc *gc, struct smal_marker *marker)
 	return pass.marked;
 }
 
-static void deliver(void *object, void *user)
+static void deliver_watch(void *object, void *user)
 {
 	struct smal_finalizer *finalizer = object;
 	struct pass *pass = user;
-	struct smal_queue *queue = finalizer->queue;
 
-	if (finalizer->object == 0 || (finalizer->bits & SMAL_FINALIZER_QUEUED) != 0)
-		return;
-	if ((finalizer->bits & SMAL_FINALIZER_READY) == 0 &&
-	    ((finalizer->bits & SMAL_FINALIZER_WATCH) == 0 ||
-	     smal_mark_fate(pass->marker, finalizer->object) == SMAL_FATE_MARKED))
-		return;
-	finalizer->bits |= SMAL_FINALIZER_QUEUED;
-	finalizer->next = NULL;
-	if (queue->last != NULL)
-		queue->last->next = finalizer;
-	else
-		queue->first = finalizer;
-	queue->last = finalizer;
-	smal_atomic_add(&queue->count, 1);
-	pass->collection->notices++;
+	if (finalizer->object != 0 &&
+	    (finalizer->bits & (SMAL_FINALIZER_QUEUED | SMAL_FINALIZER_WATCH)) ==
+	            SMAL_FINALIZER_WATCH &&
+	    smal_mark_fate(pass->marker, finalizer->object) != SMAL_FATE_MARKED)
+		enqueue(pass, finalizer);
 }
 
-void smal_finalizers_deliver(struct smal_gc *gc, struct smal_marker *marker,
-                             struct smal_collection *collection)
+void smal_watches_deliver(struct smal_gc *gc, struct smal_marker *marker,
+                          struct smal_collection *collection)
 {
 	struct pass pass = { .marker = marker, .collection = collection };
 
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, marker->live_index ^ 1, deliver, &pass);
+	smal_inner_each(gc, SMAL_INNER_FINALIZER, marker->live_index ^ 1, deliver_watch, &pass);
 }

@@ -302,6 +302,8 @@ struct smal_gc {
 	volatile uint32_t phase, phase_waiters;
 	/* Is counted up and woken when a thread goes AWAY that a collection waits for. */
 	volatile uint32_t arrivals;
+	/* 1 once there has been a long weak reference. */
+	volatile uint32_t has_long_weak;
 	/* 1 while a thread runs pending free callbacks. */
 	volatile uint32_t freeing;
 	/* smal_gc_destroy has begun. */

@@ -517,9 +517,9 @@ void smal_marker_watch(struct smal_marker *marker,
 	marker->view = fresh.view;
 }
 
-enum smal_fate smal_mark_fate(const struct smal_marker *marker, uintptr_t word)
+/* The long way: other segments, large and medium buffers, what is pending. */
+static SMAL_NOINLINE enum smal_fate fate_slow(const struct smal_marker *marker, uintptr_t address)
 {
-	uintptr_t address = word & marker->view.keep;
 	const struct smal_scan *scan;
 	struct smal_buffer *buffer;
 	size_t at;
@@ -532,6 +532,26 @@ enum smal_fate smal_mark_fate(const struct smal_marker *marker, uintptr_t word)
 	if ((scan->flags & SMAL_SCAN_FREES) != 0 && smal_bit_get(smal_buffer_mask(buffer, 2), at))
 		return SMAL_FATE_NONE;
 	return SMAL_FATE_UNMARKED;
+}
+
+enum smal_fate smal_mark_fate(const struct smal_marker *marker, uintptr_t word)
+{
+	const struct smal_view *view = &marker->view;
+	uintptr_t address = word & view->keep, offset = address - view->base;
+	size_t granule = offset >> SMAL_GRANULE_LOG2, w = granule >> SMAL_WORD_LOG2;
+	unsigned bit = granule & (SMAL_WORD_BITS - 1);
+	uint32_t kind;
+
+	if (SMAL_UNLIKELY(offset >= view->bytes))
+		return view->others ? fate_slow(marker, address) : SMAL_FATE_NONE;
+	kind = view->owners[offset >> SMAL_ID_LOG2] ^ view->owner;
+	if (kind >= SMAL_KINDS)
+		return SMAL_FATE_NONE;
+	if (SMAL_UNLIKELY(((address & (SMAL_GRANULE - 1)) | view->scans[kind].not_plain) != 0))
+		return fate_slow(marker, address);
+	if ((view->mark[w] >> bit & 1) != 0)
+		return SMAL_FATE_MARKED;
+	return (view->live[w] >> bit & 1) != 0 ? SMAL_FATE_UNMARKED : SMAL_FATE_NONE;
 }
 
 void smal_mark_children(struct smal_marker *marker, uintptr_t object)

@@ -96,13 +96,15 @@ static void visit_finalizer(void *object, void *user)
 		walk->visit(object, finalizer->object, (uintptr_t)finalizer->value, walk->user);
 }
 
-void smal_pairs_each(struct smal_gc *gc, unsigned mask, smal_pair_visitor *visit, void *user)
+void smal_pairs_each(struct smal_gc *gc, unsigned mask, bool finalizers,
+                     smal_pair_visitor *visit, void *user)
 {
 	struct walk walk = { visit, user };
 
 	smal_inner_each(gc, SMAL_INNER_EPHEMERON, mask, visit_ephemeron, &walk);
 	smal_inner_each(gc, SMAL_INNER_ENTRIES, mask, visit_entries, &walk);
-	smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, visit_finalizer, &walk);
+	if (finalizers)
+		smal_inner_each(gc, SMAL_INNER_FINALIZER, mask, visit_finalizer, &walk);
 }
 
 /* ---- Room ---- */
@@ -186,7 +188,8 @@ static void step_pair(void *holder, uintptr_t key, uintptr_t value, void *user)
 static void walk_once(struct step *step)
 {
 	step->marked = 0;
-	smal_pairs_each(step->marker->gc, step->marker->live_index ^ 1, step_pair, step);
+	smal_pairs_each(step->marker->gc, step->marker->live_index ^ 1, step->pairs->finalizers,
+	                step_pair, step);
 	smal_mark_drain(step->marker);
 }
 
@@ -253,7 +256,7 @@ static void mark_by_table(struct step *step)
 		memset(pairs->heads, 0, (pairs->head_mask + 1) * sizeof *pairs->heads);
 	pairs->used = true;
 	pairs->count = 0;
-	smal_pairs_each(marker->gc, marker->live_index ^ 1, table_add, step);
+	smal_pairs_each(marker->gc, marker->live_index ^ 1, pairs->finalizers, table_add, step);
 	smal_marker_watch(marker, table_marked, step);
 	while (step->ready != 0) {
 		const struct smal_pair *pair = &pairs->pairs[step->ready - 1];

@@ -242,7 +242,7 @@ static void mark_declared(struct smal_gc *gc, struct smal_marker *marker,
                           const struct smal_root *root)
 {
 	marker->root = root->name[0] != 0 ? root->name : "root";
-	marker->place = (uintptr_t)root->what;
+	marker->place = root->kind == SMAL_ROOT_SLOT ? (uintptr_t)root->what : 0;
 	switch (root->kind) {
 	case SMAL_ROOT_SLOT:
 		smal_mark(marker, *(void *const *)root->what);

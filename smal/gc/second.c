@@ -239,7 +239,7 @@ void smal_second_run(struct smal_second *second)
 			scan(second, second->found[next].object);
 		}
 		before = second->found_count;
-		smal_pairs_each(gc, gc->live, pair, second);
+		smal_pairs_each(gc, gc->live, true, pair, second);
 	} while (second->found_count != before);
 }
 

@@ -73,6 +73,8 @@ struct smal_weak *smal_weak_create(struct smal_thread *thread, void *target, uns
 	weak = smal_inner_alloc(smal_attached(thread), SMAL_INNER_WEAK, &weak_desc, 0, held);
 	if (weak == NULL)
 		return NULL;
+	if ((flags & SMAL_WEAK_LONG) != 0)
+		smal_atomic_store_u32(&smal_attached(thread)->gc->has_long_weak, 1);
 	weak->bits = flags | (object ? SMAL_WEAK_OBJECT : 0);
 	weak->target = target;
 	return weak;

@@ -31,6 +31,8 @@ enum smal_finalizer_bits {
 	SMAL_FINALIZER_IN_CYCLE = 32,
 	/* Ordered, and its object was not marked at first. */
 	SMAL_FINALIZER_CANDIDATE = 64,
+	/* Of a sort (smal_finalizers_keep): one has a value. */
+	SMAL_FINALIZER_VALUED = 128,
 	/* From here: in how many collections it was found in a cycle. */
 	SMAL_FINALIZER_AGE = 256
 };
@@ -91,7 +93,8 @@ void smal_inner_each(struct smal_gc *gc, enum smal_inner_type which, unsigned ma
 /* Calls visit for every pair whose holder has a bit in a mask. A key or a value
  * may be any word. holder: the ephemeron, the entries, the registration. */
 typedef void smal_pair_visitor(void *holder, uintptr_t key, uintptr_t value, void *user);
-void smal_pairs_each(struct smal_gc *gc, unsigned mask, smal_pair_visitor *visit, void *user);
+void smal_pairs_each(struct smal_gc *gc, unsigned mask, bool finalizers,
+                     smal_pair_visitor *visit, void *user);
 
 /* ---- The steps ---- */
 
@@ -109,6 +112,8 @@ struct smal_pairs {
 	/* By a key's hash: the number, from 1, of the first pair. */
 	uint32_t *heads;
 	size_t head_mask;
+	/* Registrations are among the holders: one has a value. */
+	bool finalizers;
 	/* The run they lie in. */
 	void *run;
 	size_t run_bytes;
@@ -124,20 +129,22 @@ void smal_pairs_mark(struct smal_marker *marker, struct smal_pairs *pairs);
 /* Marks what notices that wait hold. */
 void smal_notices_mark(struct smal_gc *gc, struct smal_marker *marker);
 
-/* Registrations live. */
-void smal_finalizers_keep(struct smal_gc *gc, struct smal_marker *marker);
+/* Registrations live; says which sorts of them there are (enum smal_finalizer_bits,
+ * READY for unordered ones). */
+uintptr_t smal_finalizers_keep(struct smal_gc *gc, struct smal_marker *marker);
 
-/* Decides which finalizers are due, and marks their objects and values. Returns
- * true if anything was marked. */
+/* Decides which finalizers are due, marks their objects and values, and puts them
+ * on their queues. Returns true if anything was marked. */
 bool smal_finalizers_resurrect(struct smal_gc *gc, struct smal_marker *marker,
-                               struct smal_pairs *pairs, struct smal_collection *collection);
+                               struct smal_pairs *pairs, uintptr_t sorts,
+                               struct smal_collection *collection);
 
 /* Marks the values of watches whose objects are not marked. */
 bool smal_watches_mark(struct smal_gc *gc, struct smal_marker *marker);
 
-/* Puts what is due on the queues. */
-void smal_finalizers_deliver(struct smal_gc *gc, struct smal_marker *marker,
-                             struct smal_collection *collection);
+/* Puts the watches that are due on their queues. */
+void smal_watches_deliver(struct smal_gc *gc, struct smal_marker *marker,
+                          struct smal_collection *collection);
 
 /* Clears weak references, ephemerons and entries to what is not marked; long weak
  * references only if `all`. */

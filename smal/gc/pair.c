@@ -35,13 +35,18 @@ static void each_in_buffer(struct smal_buffer *buffer, unsigned mask,
                            void (*visit)(void *object, void *user), void *user)
 {
 	const smal_word *words = smal_buffer_mask(buffer, mask);
-	size_t limit = (size_t)buffer->stride->words << SMAL_WORD_LOG2;
+	uintptr_t base = smal_buffer_base(buffer);
 
-	for (size_t bit = smal_bit_next(words, 0, limit); bit < limit;
-	     bit = smal_bit_next(words, bit + 1, limit)) {
-		uintptr_t at = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
+	/* What visit marks, or unmarks, behind the word at hand is seen. */
+	for (size_t w = 0; w < buffer->stride->words; w++) {
+		for (smal_word left = words[w]; left != 0; left &= left - 1) {
+			size_t bit = (w << SMAL_WORD_LOG2) + smal_word_lowest(left);
+			uintptr_t at = base + (bit << SMAL_GRANULE_LOG2);
 
-		visit((void *)smal_buffer_slot(buffer, at + SMAL_GRANULE - 1), user);
+			if (buffer->stride->stride_bytes % SMAL_GRANULE != 0)
+				at = smal_buffer_slot(buffer, at + SMAL_GRANULE - 1);
+			visit((void *)at, user);
+		}
 	}
 }
 

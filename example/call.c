@@ -26,7 +26,7 @@ enum {
 
 static struct environment *environment_make(const struct closure *closure)
 {
-	struct environment *e = smal_alloc_bytes(vm.thread, vm.environment, sizeof(*e) +
+	struct environment *e = smal_alloc_bytes(vm.thread, vm.heap->environment, sizeof(*e) +
 	                                         closure->code->slots * sizeof(value));
 
 	if (__builtin_expect(e == NULL, 0))
@@ -120,9 +120,10 @@ static value apply(const value *a)
 
 	if (length > APPLY_MOST)
 		error_at(vm.place, NOTHING, "apply: too many arguments");
+	error_reserve(length * sizeof(value));
 	next = alloca(call_words(a[1], length) * sizeof(value));
 	next[0] = a[1];
-	for (list = a[2]; is_pair(list); list = cdr(list))
+	for (list = a[2]; count < length && is_pair(list); list = cdr(list))
 		next[++count] = car(list);
 	return call_any(next, count, FALSE);
 }
@@ -131,8 +132,10 @@ static value apply(const value *a)
 static value call_wide(const struct node *node, value procedure, struct environment *e)
 {
 	size_t count = node->count - 1, i;
-	value *a = alloca(call_words(procedure, count) * sizeof(value));
+	value *a;
 
+	error_reserve(count * sizeof(value));
+	a = alloca(call_words(procedure, count) * sizeof(value));
 	a[0] = procedure;
 	for (i = 1; i <= count; i++)
 		a[i] = evaluate(node->kids[i], e);
@@ -157,9 +160,9 @@ static value call_other(const struct node *node, value procedure, struct environ
 /** What stands in the place of the procedure, a global most of the time. */
 static inline value evaluate_procedure(const struct node *node, struct environment *e)
 {
-	if (node->run == run_global && symbol_of(node->data)->global != NOTHING)
-		return symbol_of(node->data)->global;
-	return evaluate(node, e);
+	value v = node->run == run_global ? symbol_global(node->data) : NOTHING;
+
+	return v != NOTHING ? v : evaluate(node, e);
 }
 
 /** True if a closure takes so many arguments as they are. */

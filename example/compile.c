@@ -16,7 +16,7 @@
 struct node *node_make(run_function *run, value place, value data, size_t index, size_t count)
 {
 	size_t bytes = heap_size(sizeof(struct node), count, sizeof(struct node *));
-	struct node *node = heap_bytes(vm.code, bytes);
+	struct node *node = heap_bytes(vm.heap->code, bytes);
 
 	node->run = run;
 	node->place = place;
@@ -28,7 +28,7 @@ struct node *node_make(run_function *run, value place, value data, size_t index,
 
 static int is_located(value v)
 {
-	return is_pair(v) && smal_type_of(pair_of(v)) == vm.located;
+	return is_pair(v) && smal_type_of(pair_of(v)) == vm.heap->located;
 }
 
 value cell_place(value cell, value place)
@@ -49,7 +49,7 @@ void variable_declare(struct compiler *compiler, value symbol, int checked, valu
 
 	if (!is_kind(symbol, KIND_SYMBOL))
 		error_at(place, symbol, "not a name for a variable");
-	variable = heap_bytes(vm.code, sizeof(struct variable));
+	variable = heap_bytes(vm.heap->code, sizeof(struct variable));
 	variable->next = compiler->variables;
 	variable->symbol = symbol;
 	variable->index = compiler->used++;
@@ -91,7 +91,7 @@ static struct node *compile_reference(struct compiler *compiler, value symbol, v
 	struct node *node;
 
 	if (variable == NULL) {
-		if (is_kind(symbol_of(symbol)->global, KIND_SYNTAX))
+		if (is_kind(symbol_global(symbol), KIND_SYNTAX))
 			error_at(place, symbol, "syntax is not a value");
 		return node_make(run_global, place, symbol, 0, 0);
 	}
@@ -106,10 +106,10 @@ struct syntax *syntax_find(struct compiler *compiler, value form)
 	size_t levels;
 	value head = is_pair(form) ? car(form) : NIL;
 
-	if (!is_kind(head, KIND_SYMBOL) || !is_kind(symbol_of(head)->global, KIND_SYNTAX) ||
+	if (!is_kind(head, KIND_SYMBOL) || !is_kind(symbol_global(head), KIND_SYNTAX) ||
 	    find(compiler, head, &levels) != NULL)
 		return NULL;
-	return (struct syntax *)symbol_of(head)->global;
+	return (struct syntax *)symbol_global(head);
 }
 
 value syntax_expand(const struct syntax *syntax, value form, value place)
@@ -127,7 +127,7 @@ static struct primitive *known_primitive(struct compiler *compiler, value head)
 
 	if (is_kind(head, KIND_SYMBOL) && symbol_of(head)->fixed &&
 	    find(compiler, head, &levels) == NULL)
-		head = symbol_of(head)->global;
+		head = symbol_global(head);
 	return is_kind(head, KIND_PRIMITIVE) ? primitive_of(head) : NULL;
 }
 
@@ -160,7 +160,7 @@ static struct node *compile_call(struct compiler *compiler, value form, value pl
 		return node;
 	node = node_make(position == TAIL_POSITION ? run_tail_call : run_call, place, NOTHING, 0,
 	                 count);
-	for (i = 0; is_pair(form); form = cdr(form), i++)
+	for (i = 0; i < count; form = cdr(form), i++)
 		node->kids[i] = compile_cell(compiler, form, place, VALUE);
 	return node;
 }

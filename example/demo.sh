@@ -12,7 +12,8 @@ set -u
 
 srcdir=$(cd "$(dirname "$0")" && pwd) || exit 1
 smile=$(cd "${top_builddir:-.}" && pwd)/example/smile || exit 1
-[ $# -gt 0 ] || set -- binary-trees deriv nqueens metacircular word-frequencies json nbody adventure
+[ $# -gt 0 ] || set -- binary-trees deriv nqueens metacircular word-frequencies json nbody adventure \
+	parallel bdd generators fibers
 if [ ! -x "$smile" ]; then
 	echo "demo.sh: there is no $smile" >&2
 	exit 1

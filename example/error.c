@@ -2,21 +2,23 @@
 /*
  * error.c: errors: raising, catching, and the poll.
  *
- *     vm.catcher -> catcher -> ... -> the catcher of the program or the REPL
+ *     vm.catcher -> catcher -> ... -> the outermost of this stack
  *
- * Catchers lie on the C stack, innermost first; raising an error unwinds the
+ * Catchers lie on the C stack, innermost first, and each stack, a thread's or a
+ * fiber's, has its own; raising an error unwinds the
  * stack to one. What only the stack above had is garbage from then on, and the
  * next collection finds it: nobody frees anything. But the words are still
  * there, below the stack pointer, and frames to come will lie over them with
  * slots that are not filled yet. A word that was the only one to hold a list
  * of many MiB would then hold it again. So the dead stack is wiped.
  *
- * The poll is one comparison: is the stack below vm.stack_limit? It is when
- * recursion runs away. It is, too, when somebody has set the limit to the top
- * of the address space: the signal handler of an interrupt, or the observer of
- * collections, so that free callbacks run here, where no object is half made.
+ * The poll is a comparison and a test. Is the stack below vm.stack_limit? It is
+ * when recursion runs away. It is, too, when somebody has set the limit to the
+ * top of the address space: the signal handler of an interrupt, or the observer
+ * of collections, so that free callbacks run here, where no object is half made.
+ * And is the word set by which libsmal asks this thread to stop for a collection?
  *
- * I1  While a machine runs there is a catcher of errors.
+ * I1  While a program runs there is a catcher of errors on its stack.
  * I2  Raising "out of memory" allocates nothing: vm.exhausted is used again.
  *     Its irritants are a fixnum, 1 if the heap's limit is reached; the
  *     prelude knows the words.
@@ -27,10 +29,10 @@
 #include <string.h>
 
 enum {
-	/** Stack that is kept for C functions that do not poll. */
-	STACK_RESERVE_BYTES = 128 * 1024,
 	/** Stack below error_raise that may hold words of interest. */
-	STACK_BELOW_BYTES = 4 * 1024
+	STACK_BELOW_BYTES = 4 * 1024,
+	/** Stack that an expression uses, as a rule. */
+	STACK_DEAD_BYTES = 32 * 1024
 };
 
 void error_catch(struct catcher *catcher, uintptr_t number)
@@ -55,6 +57,11 @@ static void wipe_stack(uintptr_t base)
 	if ((uintptr_t)piece > base)
 		wipe_stack(base);
 	explicit_bzero(piece, sizeof(piece));
+}
+
+void error_wipe(void)
+{
+	wipe_stack((uintptr_t)__builtin_frame_address(0) - STACK_DEAD_BYTES);
 }
 
 void error_land(struct catcher *catcher)
@@ -82,7 +89,7 @@ void error_raise(value raised)
 
 _Noreturn static void raise_condition(value message, value irritants, value place)
 {
-	struct condition *condition = heap_object(vm.object, KIND_CONDITION);
+	struct condition *condition = heap_object(vm.heap->object, KIND_CONDITION);
 
 	condition->message = message;
 	condition->irritants = irritants;
@@ -113,28 +120,43 @@ void heap_exhausted(void)
 
 void error_set_stack(size_t bytes)
 {
-	vm.stack_base = (uintptr_t)__builtin_frame_address(0) - bytes + STACK_RESERVE_BYTES;
-	vm.stack_limit = vm.stack_base;
+	error_use_stack((uintptr_t)__builtin_frame_address(0) - bytes + STACK_RESERVE_BYTES);
 }
 
-void error_interrupt(void)
+void error_use_stack(uintptr_t base)
 {
-	vm.interrupted = 1;
-	vm.stack_limit = UINTPTR_MAX;
+	vm.stack_base = base;
+	vm.stack_limit = base;
+	if (vm.interrupted || vm.collected)
+		vm.stack_limit = UINTPTR_MAX;
+}
+
+void error_interrupt(struct vm *thread)
+{
+	thread->interrupted = 1;
+	thread->stack_limit = UINTPTR_MAX;
 }
 
 void error_poll_slow(void)
 {
+	smal_poll(vm.thread);
 	vm.stack_limit = vm.stack_base;
 	if (vm.collected) {
 		vm.collected = 0;
 		smal_run_frees(vm.thread);
+		remains_settle();
 	}
 	if (vm.interrupted) {
 		vm.interrupted = 0;
 		error_at(vm.place, NOTHING, "interrupted");
 	}
 	if ((uintptr_t)__builtin_frame_address(0) < vm.stack_base)
+		error_at(vm.place, NOTHING, "the recursion is too deep");
+}
+
+void error_reserve(size_t bytes)
+{
+	if ((uintptr_t)__builtin_frame_address(0) - bytes < vm.stack_base)
 		error_at(vm.place, NOTHING, "the recursion is too deep");
 }
 
@@ -168,6 +190,22 @@ void error_report(struct catcher *catcher)
 		error_land(&inner);
 		fputs("an error, and no memory to describe it\n", stderr);
 	}
+}
+
+char *error_text(struct catcher *catcher)
+{
+	struct catcher inner;
+	char *copy;
+
+	error_land(catcher);
+	error_catch(&inner, 0);
+	if (setjmp(inner.jump) == 0) {
+		copy = strdup(bytes_of(call(global_named("error-object-text"), 1, &vm.raised))->at);
+		error_done(&inner);
+		return copy;
+	}
+	error_land(&inner);
+	return strdup("an error, and no memory to describe it");
 }
 
 enum { RAISE, RAISE_ERROR, MESSAGE, IRRITANTS };
@@ -222,11 +260,11 @@ static value escape(const value *a)
 static value call_with_escape(const value *a)
 {
 	static const struct primitive_spec spec = { "continuation", escape, "|x", 0 };
-	static intptr_t last_number;
+	intptr_t number = ++vm.last_escape;
 	struct catcher catcher;
-	value result = primitive_make(&spec, fixnum(++last_number));
+	value result = primitive_make(&spec, fixnum(number));
 
-	error_catch(&catcher, (uintptr_t)last_number);
+	error_catch(&catcher, (uintptr_t)number);
 	if (setjmp(catcher.jump) != 0) {
 		error_land(&catcher);
 		return vm.raised;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c: the collector's set-up: types and roots; and the symbol table.
+ * heap.c: an interpreter's set-up, its types and roots; and objects.
  *
  * Each type shows one way to tell the collector where the pointers are:
  *
@@ -13,38 +13,21 @@
  *     environment    layout that repeats: values, and nothing else
  *     code           conservative: the compiler's objects are of many shapes
  *     file           layout, and a free callback that closes the file
+ *     fiber          callback that scans a stack
  *     the others     layout: the words that may hold values
  *
- * Roots are the stack and the registers of the thread, which the collector
- * scans by itself; the symbol table, a slot; and the rest of struct vm, which
- * a function marks.
+ * Roots are the stacks and the registers of the threads and of fibers that run,
+ * which the collector scans by itself; the symbol table and the globals, a slot each;
+ * and the rest of struct heap and of each struct vm, which a function marks.
  *
  * I1  A callback copes with an object that is not filled yet: its words are 0.
- * I2  Every global variable is in a symbol, every symbol is in the symbol
- *     table, and none is ever dropped: a C variable that holds a symbol is no
- *     root and needs none, and two symbols never have the same name.
  */
 #include "vm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct vm vm;
-
-enum {
-	/** Lists in the symbol table. */
-	SYMBOL_LISTS = 1024,
-	WORD = sizeof(value)
-};
-
-/** What can't go wrong, or must be told before there are errors to raise. */
-static void require(enum smal_error error, const char *what)
-{
-	if (error == SMAL_OK)
-		return;
-	fprintf(stderr, "smile: %s: %s\n", what, smal_error_text(error));
-	exit(2);
-}
+enum { WORD = sizeof(value) };
 
 /** Marks a closure's code. Its environment is returned, not marked: the
  *  collector goes on with it at once. */
@@ -56,9 +39,9 @@ static void *closure_mark(struct smal_marker *marker, void *object)
 	return closure->environment;
 }
 
-static void types_create(void)
+static enum smal_error types_create(struct heap *heap)
 {
-	static const struct {
+	const struct {
 		struct smal_type **type;
 		const char *name;
 		enum smal_marking marking;
@@ -69,48 +52,60 @@ static void types_create(void)
 		uintptr_t bits;
 		size_t words;
 	} types[] = {
-		{ &vm.pair, "pair", SMAL_MARK_LAYOUT, 2 * WORD, 3, 2 },
-		{ &vm.located, "located pair", SMAL_MARK_LAYOUT, 4 * WORD, 15, 4 },
-		{ &vm.flonum, "flonum", SMAL_MARK_NOTHING, sizeof(double), 0, 0 },
-		{ &vm.bytes, "bytes", SMAL_MARK_NOTHING, 0, 0, 0 },
-		{ &vm.vector, "vector", SMAL_MARK_LAYOUT, 0, 4, 3 },
-		{ &vm.environment, "environment", SMAL_MARK_LAYOUT, 0, 1, 1 },
-		{ &vm.closure, "closure", SMAL_MARK_CALLBACK, sizeof(struct closure), 0, 0 },
-		{ &vm.code, "code", SMAL_MARK_CONSERVATIVE, 0, 0, 0 },
-		{ &vm.object, "object", SMAL_MARK_LAYOUT, 4 * WORD, 14, 4 },
-		{ &vm.primitive, "primitive", SMAL_MARK_LAYOUT, sizeof(struct primitive), 6, 3 },
-		{ &vm.port, "port", SMAL_MARK_LAYOUT, sizeof(struct port), 6, 3 },
-		{ &vm.file, "file", SMAL_MARK_LAYOUT, sizeof(struct port), 6, 3 }
+		{ &heap->pair, "pair", SMAL_MARK_LAYOUT, 2 * WORD, 3, 2 },
+		{ &heap->located, "located pair", SMAL_MARK_LAYOUT, 4 * WORD, 15, 4 },
+		{ &heap->flonum, "flonum", SMAL_MARK_NOTHING, sizeof(double), 0, 0 },
+		{ &heap->bytes, "bytes", SMAL_MARK_NOTHING, 0, 0, 0 },
+		{ &heap->vector, "vector", SMAL_MARK_LAYOUT, 0, 4, 3 },
+		{ &heap->environment, "environment", SMAL_MARK_LAYOUT, 0, 1, 1 },
+		{ &heap->closure, "closure", SMAL_MARK_CALLBACK, sizeof(struct closure), 0, 0 },
+		{ &heap->code, "code", SMAL_MARK_CONSERVATIVE, 0, 0, 0 },
+		{ &heap->object, "object", SMAL_MARK_LAYOUT, 4 * WORD, 14, 4 },
+		{ &heap->primitive, "primitive", SMAL_MARK_LAYOUT, sizeof(struct primitive), 6, 3 },
+		{ &heap->port, "port", SMAL_MARK_LAYOUT, sizeof(struct port), 6, 3 },
+		{ &heap->file, "file", SMAL_MARK_LAYOUT, sizeof(struct port), 6, 3 },
+		{ &heap->fiber, "fiber", SMAL_MARK_CALLBACK, fiber_object_bytes(), 0, 0 }
 	};
+	enum smal_error error = SMAL_OK;
 	size_t i;
 
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (i = 0; error == SMAL_OK && i < sizeof(types) / sizeof(types[0]); i++) {
 		struct smal_type_desc desc = { .name = types[i].name, .bytes = types[i].bytes };
 
 		desc.marking = types[i].marking;
 		desc.layout.bits = &types[i].bits;
 		desc.layout.words = types[i].words;
 		desc.layout.repeat_words = types[i].bytes == 0 && types[i].words != 0;
-		desc.mark = desc.marking == SMAL_MARK_CALLBACK ? closure_mark : NULL;
-		desc.free = types[i].type == &vm.file ? port_free : NULL;
-		require(smal_type_create(vm.gc, &desc, types[i].type), types[i].name);
+		desc.mark = types[i].type == &heap->closure ? closure_mark :
+		            types[i].type == &heap->fiber ? fiber_mark : NULL;
+		desc.free = types[i].type == &heap->file ? port_free : NULL;
+		desc.user = heap;
+		error = smal_type_create(heap->gc, &desc, types[i].type);
+	}
+	return error;
+}
+
+/** Marks what the heap and its threads hold, all of which stand still. */
+static void heap_mark(struct smal_marker *marker, void *user)
+{
+	const struct heap *heap = user;
+	const struct vm *thread;
+
+	smal_mark(marker, (void *)heap->arguments);
+	smal_mark(marker, (void *)heap->input);
+	smal_mark(marker, (void *)heap->output);
+	for (thread = heap->threads; thread != NULL; thread = thread->next_thread) {
+		smal_mark(marker, (void *)thread->place);
+		smal_mark(marker, (void *)thread->raised);
+		smal_mark(marker, (void *)thread->exhausted);
+		smal_mark(marker, (void *)thread->transfer);
+		smal_mark(marker, (void *)thread->self);
 	}
 }
 
-/** Marks the fields of struct vm that hold values. */
-static void vm_mark(struct smal_marker *marker, void *user)
+static enum smal_error gc_create(struct heap *heap)
 {
-	(void)user;
-	smal_mark(marker, (void *)vm.place);
-	smal_mark(marker, (void *)vm.raised);
-	smal_mark(marker, (void *)vm.exhausted);
-	smal_mark(marker, (void *)vm.arguments);
-	smal_mark(marker, (void *)vm.input);
-	smal_mark(marker, (void *)vm.output);
-}
-
-void heap_start(const struct heap_options *options)
-{
+	const struct heap_options *options = &heap->options;
 	struct smal_gc_options settings = { .options_bytes = sizeof(settings) };
 
 	settings.pace = options->pace;
@@ -118,24 +113,78 @@ void heap_start(const struct heap_options *options)
 	settings.pace_percent = options->pace_percent;
 	settings.limit_bytes = options->limit_bytes;
 	settings.tag_mask = TAG_MASK;
-	require(smal_gc_create(&settings, &vm.gc), "creating the collector");
-	require(smal_thread_attach(vm.gc, &vm.thread), "attaching the thread");
-	types_create();
-	require(smal_root_add(vm.gc, &vm.symbols, "symbol table"), "adding a root");
-	require(smal_root_add_function(vm.gc, vm_mark, &vm, "vm"), "adding a root");
-	smal_gc_set_observer(vm.gc, measure_collection, NULL);
-	if (options->torture != 0)
-		smal_gc_set_torture(vm.gc, options->torture);
-	vm.place = FALSE;
-	vm.arguments = NIL;
-	vm.symbols = make_vector(KIND_VECTOR, SYMBOL_LISTS, NIL);
-	vm.exhausted = (value)heap_object(vm.object, KIND_CONDITION);
+	return smal_gc_create(&settings, &heap->gc);
+}
+
+/** Everything that no thread is needed for. */
+static enum smal_error heap_fill(struct heap *heap)
+{
+	enum smal_error error = types_create(heap);
+
+	if (error == SMAL_OK)
+		error = smal_queue_create(heap->gc, &heap->dead);
+	if (error == SMAL_OK)
+		error = smal_root_add(heap->gc, &heap->symbols, "symbol table");
+	if (error == SMAL_OK)
+		error = smal_root_add(heap->gc, &heap->globals, "globals");
+	if (error == SMAL_OK)
+		error = smal_root_add_function(heap->gc, heap_mark, heap, "machine");
+	return error;
+}
+
+/** Everything that a thread is needed for. */
+static enum smal_error heap_finish(struct heap *heap)
+{
+	heap->symbols = symbol_table_create();
+	if (heap->symbols == NULL)
+		return smal_thread_error(vm.thread);
+	measure_heap(heap);
+	smal_gc_set_observer(heap->gc, measure_collection, heap);
+	smal_gc_set_torture(heap->gc, heap->options.torture);
+	return SMAL_OK;
+}
+
+enum smal_error heap_start(const struct heap_options *options)
+{
+	struct heap *heap = calloc(1, sizeof(*heap));
+	enum smal_error error;
+
+	if (heap == NULL)
+		return SMAL_ERROR_NO_MEMORY;
+	heap->options = *options;
+	heap->arguments = NIL;
+	pthread_mutex_init(&heap->lock, NULL);
+	pthread_cond_init(&heap->ended, NULL);
+	error = gc_create(heap);
+	if (error != SMAL_OK)
+		goto free_heap;
+	error = heap_fill(heap);
+	if (error == SMAL_OK)
+		error = vm_start(heap);
+	if (error != SMAL_OK)
+		goto destroy_gc;
+	error = heap_finish(heap);
+	if (error == SMAL_OK)
+		return SMAL_OK;
+	vm_end();
+destroy_gc:
+	smal_gc_destroy(heap->gc);
+free_heap:
+	free(heap);
+	return error;
 }
 
 void heap_end(void)
 {
-	require(smal_thread_detach(vm.thread), "detaching the thread");
-	require(smal_gc_destroy(vm.gc), "destroying the collector");
+	struct heap *heap = vm.heap;
+
+	vm_wait(1);
+	remains_settle_all();
+	vm_end();
+	smal_gc_destroy(heap->gc);
+	pthread_cond_destroy(&heap->ended);
+	pthread_mutex_destroy(&heap->lock);
+	free(heap);
 }
 
 void *heap_object(struct smal_type *type, enum kind kind)
@@ -169,7 +218,7 @@ size_t heap_size(size_t head, size_t count, size_t each)
 
 value make_located_pair(value head, value tail, value file, value position)
 {
-	struct located_pair *located = smal_alloc(vm.thread, vm.located);
+	struct located_pair *located = smal_alloc(vm.thread, vm.heap->located);
 
 	if (located == NULL)
 		heap_exhausted();
@@ -182,7 +231,7 @@ value make_located_pair(value head, value tail, value file, value position)
 
 value make_bytes(enum kind kind, size_t length)
 {
-	struct bytes *bytes = heap_bytes(vm.bytes, heap_size(sizeof(*bytes) + 1, length, 1));
+	struct bytes *bytes = heap_bytes(vm.heap->bytes, heap_size(sizeof(*bytes) + 1, length, 1));
 
 	bytes->kind = kind;
 	bytes->length = length;
@@ -205,7 +254,7 @@ value make_text(const char *text)
 value make_vector(enum kind kind, size_t length, value fill)
 {
 	struct vector *vector =
-		heap_bytes(vm.vector, heap_size(sizeof(*vector), length, sizeof(value)));
+		heap_bytes(vm.heap->vector, heap_size(sizeof(*vector), length, sizeof(value)));
 	size_t i;
 
 	vector->kind = kind;
@@ -213,37 +262,4 @@ value make_vector(enum kind kind, size_t length, value fill)
 	for (i = 0; fill != NOTHING && i < length; i++)
 		vector->at[i] = fill;
 	return (value)vector;
-}
-
-value symbol_intern(const char *text, size_t length)
-{
-	uint32_t hash = 2166136261u;
-	struct symbol *symbol;
-	value list;
-	size_t i;
-
-	for (i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)text[i]) * 16777619u;
-	i = hash % SYMBOL_LISTS;
-	for (list = vector_of(vm.symbols)->at[i]; is_pair(list); list = cdr(list)) {
-		const struct bytes *name = bytes_of(symbol_of(car(list))->name);
-
-		if (name->length == length && memcmp(name->at, text, length) == 0)
-			return car(list);
-	}
-	symbol = heap_object(vm.object, KIND_SYMBOL);
-	symbol->name = make_string(text, length);
-	list = cons((value)symbol, vector_of(vm.symbols)->at[i]);
-	vector_of(vm.symbols)->at[i] = list;
-	return (value)symbol;
-}
-
-value symbol_named(const char *name)
-{
-	return symbol_intern(name, strlen(name));
-}
-
-value global_named(const char *name)
-{
-	return symbol_of(symbol_named(name))->global;
 }

@@ -6,7 +6,10 @@
 noinst_PROGRAMS += example/smile
 
 example_smile_SOURCES = \
+	example/value.h \
 	example/heap.h example/heap.c \
+	example/share.c \
+	example/symbol.c \
 	example/vm.h \
 	example/error.c \
 	example/primitive.c \
@@ -19,6 +22,14 @@ example_smile_SOURCES = \
 	example/call.c \
 	example/inline.c \
 	example/compile.h example/compile.c example/syntax.c \
+	example/weak.c \
+	example/guardian.c \
+	example/thread.c \
+	example/mutex.c \
+	example/stack.h example/stack.c \
+	example/fiber.c \
+	example/explain.c \
+	example/isolate.c \
 	example/measure.c \
 	example/machine.c \
 	example/repl.c \

@@ -5,6 +5,10 @@
  * A program is a row of expressions; each is read, compiled and run before the
  * next is read. The catcher here is the outermost: an error that the program
  * does not catch ends up in machine_run, or in the REPL.
+ *
+ * The program's end is that of its first thread, or whoever calls (exit). If
+ * other threads or fibers still run, their heap can't be destroyed, and ends with
+ * the process.
  */
 #include "vm.h"
 
@@ -17,12 +21,15 @@ static const char prelude[] =
 #include "prelude.inc"
 	;
 
-static void load_port(value port)
+value machine_load(value port)
 {
-	value cell;
+	value cell, last = UNSPECIFIED;
 
-	while ((cell = read_datum(port)) != END_OF_FILE)
-		compile_and_run(cell);
+	while ((cell = read_datum(port)) != END_OF_FILE) {
+		error_wipe();
+		last = compile_and_run(cell);
+	}
+	return last;
 }
 
 int machine_run(const char *text, const char *file)
@@ -34,7 +41,7 @@ int machine_run(const char *text, const char *file)
 		error_report(&catcher);
 		return 1;
 	}
-	load_port(text != NULL ? port_open_string(make_text(text), make_text("-e"))
+	machine_load(text != NULL ? port_open_string(make_text(text), make_text("-e"))
 	                       : port_open_file(make_text(file), PORT_INPUT));
 	error_done(&catcher);
 	return 0;
@@ -43,7 +50,7 @@ int machine_run(const char *text, const char *file)
 /** (load FILE) */
 static value load(const value *a)
 {
-	load_port(port_open_file(a[1], PORT_INPUT));
+	machine_load(port_open_file(a[1], PORT_INPUT));
 	return UNSPECIFIED;
 }
 
@@ -58,7 +65,8 @@ enum { ARGUMENTS, OUTPUT, END };
 /** (command-line), (current-output-port), (eof-object) */
 static value constant(const value *a)
 {
-	return variant(a) == ARGUMENTS ? vm.arguments : variant(a) == OUTPUT ? vm.output : END_OF_FILE;
+	return variant(a) == ARGUMENTS ? vm.heap->arguments :
+	       variant(a) == OUTPUT ? vm.heap->output : END_OF_FILE;
 }
 
 static value get_environment(const value *a)
@@ -90,7 +98,9 @@ static void globals_define(void)
 	const struct primitive_spec *const tables[] = {
 		type_primitives, number_primitives, list_primitives, sequence_primitives,
 		port_primitives, error_primitives, call_primitives, syntax_primitives,
-		measure_primitives, read_primitives, machine_primitives
+		measure_primitives, read_primitives, symbol_primitives, thread_primitives,
+		mutex_primitives, weak_primitives, guardian_primitives, fiber_primitives,
+		explain_primitives, isolate_primitives, machine_primitives
 	};
 	char **argument = settings->arguments;
 	size_t i;
@@ -98,31 +108,46 @@ static void globals_define(void)
 	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		primitives_define(tables[i]);
 	syntax_define();
-	vm.input = port_open_stream(NULL, "stdin", PORT_INPUT | PORT_CONSOLE);
-	vm.output = port_open_stream(stdout, "stdout", PORT_OUTPUT);
+	vm.heap->input = port_open_stream(NULL, "stdin", PORT_INPUT | PORT_CONSOLE);
+	vm.heap->output = port_open_stream(stdout, "stdout", PORT_OUTPUT);
 	while (*argument != NULL)
 		argument++;
 	while (argument-- != settings->arguments)
-		vm.arguments = cons(make_text(*argument), vm.arguments);
-	load_port(port_open_string(make_text(prelude), NOTHING));
+		vm.heap->arguments = cons(make_text(*argument), vm.heap->arguments);
+	machine_load(port_open_string(make_text(prelude), NOTHING));
+}
+
+enum smal_error machine_begin(const struct heap_options *options)
+{
+	enum smal_error error = heap_start(options);
+	struct catcher catcher;
+
+	if (error != SMAL_OK)
+		return error;
+	error_catch(&catcher, 0);
+	if (setjmp(catcher.jump) != 0) {
+		error_land(&catcher);
+		error = smal_thread_error(vm.thread);
+		heap_end();
+		return error;
+	}
+	globals_define();
+	error_done(&catcher);
+	return SMAL_OK;
 }
 
 void machine_start(const struct machine_options *options)
 {
-	struct catcher catcher;
+	enum smal_error error;
 
 	settings = options;
 	measure_start();
 	error_set_stack(options->stack_bytes);
-	vm.catcher = NULL;
-	error_catch(&catcher, 0);
-	if (setjmp(catcher.jump) != 0) {
-		fprintf(stderr, "smile: the heap is too small to start\n");
+	error = machine_begin(&options->heap);
+	if (error != SMAL_OK) {
+		fprintf(stderr, "smile: can't make a heap: %s\n", smal_error_text(error));
 		exit(2);
 	}
-	heap_start(&options->heap);
-	globals_define();
-	error_done(&catcher);
 }
 
 void machine_end(int status)
@@ -137,6 +162,7 @@ void machine_end(int status)
 		fprintf(stderr, "smile: can't write %s\n", settings->timeline);
 		status = 1;
 	}
-	heap_end();
+	if (vm_wait(ANY) == 1 && vm.fiber == NULL)
+		heap_end();
 	exit(status);
 }

@@ -5,10 +5,11 @@
  * The observer is told of each collection while it is still under way, when
  * libsmal must not be called and the heap not be touched: it notes two numbers
  * in a static array. When that is full, every second note is dropped, and from
- * then on every second, fourth ... collection is noted.
+ * then on every second, fourth ... collection is noted. An interpreter that a
+ * program makes (isolate.c) is not measured.
  *
- * The observer also asks for a poll (error.c), where files that have died are
- * closed.
+ * It runs on the thread that collects, and asks for a poll of that thread
+ * (error.c), where what the dead have left is disposed of.
  */
 #include "vm.h"
 
@@ -18,6 +19,8 @@
 enum { NOTES = 1 << 16 };
 
 static struct {
+	/** The interpreter that is measured, the first. */
+	const struct heap *heap;
 	uint64_t start_ns;
 	/** Collections between two notes, less one; until the next. */
 	size_t skip, wait, count;
@@ -39,13 +42,20 @@ void measure_start(void)
 	timeline.start_ns = now_ns();
 }
 
+void measure_heap(const struct heap *heap)
+{
+	if (timeline.heap == NULL)
+		timeline.heap = heap;
+}
+
 void measure_collection(const struct smal_collection *collection, void *user)
 {
 	size_t i;
 
-	(void)user;
 	vm.collected = 1;
 	vm.stack_limit = UINTPTR_MAX;
+	if (user != timeline.heap)
+		return;
 	if (timeline.wait > 0) {
 		timeline.wait--;
 		return;
@@ -78,7 +88,7 @@ void measure_print(FILE *file)
 	struct smal_gc_stats stats;
 	struct rusage usage;
 
-	smal_gc_get_stats(vm.gc, &stats);
+	smal_gc_get_stats(vm.heap->gc, &stats);
 	getrusage(RUSAGE_SELF, &usage);
 	fprintf(file, "time            %.3f s\n", (double)(now_ns() - timeline.start_ns) / 1e9);
 	fprintf(file, "allocated       %ju bytes, %ju objects\n",
@@ -112,7 +122,7 @@ static value heap_counts(const value *a)
 	size_t i;
 
 	(void)a;
-	smal_gc_get_stats(vm.gc, &stats);
+	smal_gc_get_stats(vm.heap->gc, &stats);
 	const uint64_t counts[] = {
 		stats.pause_max_ns, stats.heap_peak_bytes, stats.objects.heap_bytes,
 		stats.objects.live_bytes, stats.objects.live_objects, stats.objects.allocated_bytes,

@@ -135,15 +135,15 @@ static value function(const value *a)
 	}
 }
 
-/** xorshift64*, the same numbers in every run and on every machine. */
+/** xorshift64*, the same numbers in every thread, run and machine. */
 static value random_number(const value *a)
 {
-	static uint64_t state = 88172645463325252u;
-	uint64_t bits;
+	uint64_t state = vm.random, bits;
 
 	state ^= state >> 12;
 	state ^= state << 25;
 	state ^= state >> 27;
+	vm.random = state;
 	bits = state * 2685821657736338717u;
 	if (is_flonum(a[1]))
 		return make_flonum((double)(bits >> 11) * 0x1p-53 * flonum_number(a[1]));

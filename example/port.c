@@ -9,11 +9,15 @@
  *
  * The buffer is a string, grown in place where smal_resize finds room. Ports
  * on files are of a type of their own, with a free callback: a file that the
- * program has lost is closed after the collection that finds it, and when the
- * system has no more file descriptors, a collection is the answer.
+ * program has lost is closed, and what was written to it is flushed, after the
+ * collection that finds it. When the system has no more file descriptors, a
+ * collection is the answer; and smal_external says what a stream takes outside
+ * of the heap, so that collections come in time.
  *
- * I1  A port of the type vm.file owns its stream; other ports own nothing.
+ * I1  A port of the type file owns its stream; other ports own nothing.
  * I2  A free callback reads its own object only.
+ * I3  Of a program's threads one at a time uses a port, but for standard output,
+ *     whose stream has a lock: the others wait for a mutex.
  */
 #include "vm.h"
 
@@ -22,15 +26,24 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 16 * 1024, STRING_BYTES = 48 };
+enum {
+	BUFFER_BYTES = 16 * 1024,
+	STRING_BYTES = 48,
+	/** What an open file costs outside of the heap: the stream and its buffer. */
+	FILE_BYTES = 5 * 1024
+};
 
 value port_plain_line(void)
 {
 	char *line = NULL;
 	size_t size = 0;
-	ssize_t length = getline(&line, &size, stdin);
-	value text = length > 0 ? make_string(line, (size_t)length) : NOTHING;
+	ssize_t length;
+	value text;
 
+	smal_thread_leave(vm.thread);
+	length = getline(&line, &size, stdin);
+	smal_thread_enter(vm.thread);
+	text = length > 0 ? make_string(line, (size_t)length) : NOTHING;
 	free(line);
 	return text;
 }
@@ -61,7 +74,7 @@ static value port_make(struct smal_type *type, value name, unsigned flags)
 
 value port_open_stream(FILE *file, const char *name, unsigned flags)
 {
-	value port = port_make(vm.port, make_text(name), flags);
+	value port = port_make(vm.heap->port, make_text(name), flags);
 
 	port_of(port)->file = file;
 	return port;
@@ -69,7 +82,7 @@ value port_open_stream(FILE *file, const char *name, unsigned flags)
 
 value port_open_file(value name, unsigned flags)
 {
-	value port = port_make(vm.file, name, flags);
+	value port = port_make(vm.heap->file, name, flags);
 	const char *mode = flags & PORT_INPUT ? "rb" : "wb";
 	FILE *file = fopen(bytes_of(name)->at, mode);
 
@@ -80,12 +93,13 @@ value port_open_file(value name, unsigned flags)
 	if (file == NULL)
 		fail("open", name);
 	port_of(port)->file = file;
+	smal_external(vm.heap->gc, FILE_BYTES);
 	return port;
 }
 
 value port_open_string(value text, value name)
 {
-	value port = port_make(vm.port, name, text == NOTHING ? PORT_OUTPUT : PORT_INPUT);
+	value port = port_make(vm.heap->port, name, text == NOTHING ? PORT_OUTPUT : PORT_INPUT);
 
 	port_of(port)->buffer = text == NOTHING ? make_bytes(KIND_STRING, STRING_BYTES) : text;
 	port_of(port)->limit = text == NOTHING ? 0 : bytes_of(text)->length;
@@ -100,7 +114,10 @@ static value port_close(const value *a)
 
 	port->position = port->limit = 0;
 	port->file = NULL;
-	if (file != NULL && smal_type_of(port) == vm.file && fclose(file) != 0)
+	if (file == NULL || smal_type_of(port) != vm.heap->file)
+		return UNSPECIFIED;
+	smal_external(vm.heap->gc, -FILE_BYTES);
+	if (fclose(file) != 0)
 		fail("write", port->name);
 	return UNSPECIFIED;
 }
@@ -109,9 +126,27 @@ void port_free(void *object, void *user)
 {
 	struct port *port = object;
 
-	(void)user;
-	if (port->file != NULL)
-		fclose(port->file);
+	if (port->file == NULL)
+		return;
+	fclose(port->file);
+	smal_external(((struct heap *)user)->gc, -FILE_BYTES);
+}
+
+/** Reads from a file, which may take its time: the thread has left the collector
+ *  meanwhile, and may touch no object, not even the buffer. */
+static size_t port_read(struct port *port)
+{
+	char piece[BUFFER_BYTES];
+	FILE *file = port->file;
+	size_t length;
+
+	smal_thread_leave(vm.thread);
+	length = fread(piece, 1, BUFFER_BYTES, file);
+	smal_thread_enter(vm.thread);
+	if (ferror(file))
+		fail("read", port->name);
+	memcpy(bytes_of(port->buffer)->at, piece, length);
+	return length;
 }
 
 /** Gets more bytes into an empty buffer. False at the end. */
@@ -128,9 +163,7 @@ static int port_fill(struct port *port)
 	} else if (port->file != NULL) {
 		if (port->buffer == NOTHING)
 			port->buffer = make_bytes(KIND_STRING, BUFFER_BYTES);
-		port->limit = fread(bytes_of(port->buffer)->at, 1, BUFFER_BYTES, port->file);
-		if (ferror(port->file))
-			fail("read", port->name);
+		port->limit = port_read(port);
 	}
 	return port->limit != 0;
 }
@@ -139,7 +172,7 @@ int port_peek(value v)
 {
 	struct port *port = port_of(v);
 
-	if (port->position == port->limit && !port_fill(port))
+	if (port->position >= port->limit && !port_fill(port))
 		return EOF;
 	return (unsigned char)bytes_of(port->buffer)->at[port->position];
 }
@@ -239,7 +272,7 @@ static value read_line(value port)
 
 static value read_something(const value *a)
 {
-	value port = a[1] == NOTHING ? vm.input : a[1], cell;
+	value port = a[1] == NOTHING ? vm.heap->input : a[1], cell;
 	int c;
 
 	switch (variant(a)) {
@@ -256,13 +289,14 @@ static value read_something(const value *a)
 
 static value write_string(const value *a)
 {
-	port_write(a[2] == NOTHING ? vm.output : a[2], bytes_of(a[1])->at, bytes_of(a[1])->length);
+	port_write(a[2] == NOTHING ? vm.heap->output : a[2], bytes_of(a[1])->at,
+	           bytes_of(a[1])->length);
 	return UNSPECIFIED;
 }
 
 static value write_char(const value *a)
 {
-	port_write(a[2] == NOTHING ? vm.output : a[2], &(char){ (char)(a[1] >> 8) }, 1);
+	port_write(a[2] == NOTHING ? vm.heap->output : a[2], &(char){ (char)(a[1] >> 8) }, 1);
 	return UNSPECIFIED;
 }
 

@@ -465,4 +465,59 @@
           (print e port #t 4 12)))
     (get-output-string port)))
 
+;; Threads: calls a procedure with a mutex locked, which is unlocked also after an
+;; error. (A continuation that leads out leaves it locked.)
+
+(define (with-mutex mutex thunk)
+  (mutex-lock! mutex)
+  (let ((result (guard (e (#t (mutex-unlock! mutex) (raise e)))
+                  (thunk))))
+    (mutex-unlock! mutex)
+    result))
+
+;; Heaps of their own: what goes in and out is text.
+
+(define (datum? x)
+  (or (number? x) (string? x) (symbol? x) (char? x) (boolean? x) (null? x) (bytevector? x)
+      (and (pair? x) (datum? (car x)) (datum? (cdr x)))
+      (and (vector? x) (datum? (vector->list x)))))
+
+;; A text that reads back as the same; nothing, if there is no value.
+(define (datum->text x)
+  (let ((port (open-output-string)))
+    (cond ((datum? x) (write x port))
+          ((not (eq? x (if #f #f))) (error "this can't be copied to another heap:" x)))
+    (get-output-string port)))
+
+;; The value of a program, a text or an expression, in a heap that is made for it
+;; and gone afterwards; with a limit of bytes, if one is given.
+(define (in-new-heap program . limit)
+  (let* ((text (if (string? program) program (datum->text program)))
+         (result (run-in-new-heap text (if (null? limit) 0 (car limit)))))
+    (if (> (string-length result) 0)
+        (read (open-input-string result)))))
+
+;; What (why x) prints: the steps from a root to x, a line each.
+
+(define (short-text x)
+  (let ((port (open-output-string)))
+    (print x port #t 3 4)
+    (let ((text (get-output-string port)))
+      (if (> (string-length text) 60)
+          (string-append (substring text 0 57) "...")
+          text))))
+
+(define (print-path steps)
+  (define port (current-output-port))
+  (if (null? steps)
+      (write-string "nothing keeps it\n" port)
+      (for-each (lambda (step)
+                  (write-string (if (eq? step (car steps)) "" "  ") port)
+                  (write-string (car step) port)
+                  (when (pair? (cdr step))
+                    (write-string " " port)
+                    (write-string (short-text (cadr step)) port))
+                  (newline port))
+                steps)))
+
 (fix-globals!)

@@ -20,7 +20,11 @@ static const struct {
 	['s'] = { "a string", KIND_STRING }, ['b'] = { "a bytevector", KIND_BYTEVECTOR },
 	['v'] = { "a vector", KIND_VECTOR }, ['y'] = { "a symbol", KIND_SYMBOL },
 	['h'] = { "a port", KIND_PORT }, ['e'] = { "an error", KIND_CONDITION },
-	['d'] = { "a record", KIND_RECORD }
+	['d'] = { "a record", KIND_RECORD }, ['g'] = { "an object", 0 },
+	['t'] = { "a table", KIND_TABLE }, ['B'] = { "a weak box", KIND_WEAK_BOX },
+	['E'] = { "an ephemeron", KIND_EPHEMERON }, ['F'] = { "a fiber", KIND_FIBER },
+	['T'] = { "a thread", KIND_THREAD }, ['M'] = { "a mutex", KIND_MUTEX },
+	['C'] = { "a condition variable", KIND_CONDITION_VARIABLE }
 };
 
 static inline int takes(char letter, value v)
@@ -42,6 +46,8 @@ static inline int takes(char letter, value v)
 		return is_fixnum(v) && v <= fixnum(255);
 	case 'c':
 		return is_character(v);
+	case 'g':
+		return is_object(v);
 	case 'k':
 		return is_kind(v, KIND_CLOSURE) || is_kind(v, KIND_PRIMITIVE);
 	default:
@@ -88,7 +94,7 @@ value primitive_call(value *a, size_t count, value place)
 
 value primitive_make(const struct primitive_spec *spec, value data)
 {
-	struct primitive *primitive = heap_object(vm.primitive, KIND_PRIMITIVE);
+	struct primitive *primitive = heap_object(vm.heap->primitive, KIND_PRIMITIVE);
 	const char *letter;
 	int optional = 0;
 
@@ -107,7 +113,7 @@ value primitive_make(const struct primitive_spec *spec, value data)
 void primitives_define(const struct primitive_spec *specs)
 {
 	for (; specs->name != NULL; specs++)
-		symbol_of(symbol_named(specs->name))->global = primitive_make(specs, NOTHING);
+		symbol_bind(symbol_named(specs->name), primitive_make(specs, NOTHING));
 }
 
 /** string? and its like: the variant is the letter. */

@@ -242,6 +242,21 @@ static value read_cell(struct reader *reader)
 	return cell_make(reader, datum, position);
 }
 
+/** The text of an object that is nothing else. */
+static const char *object_text(value v)
+{
+	static const char *const texts[] = {
+		[KIND_PORT] = "#<port>", [KIND_CONDITION] = "#<error>", [KIND_TABLE] = "#<table>",
+		[KIND_WEAK_BOX] = "#<weak-box>", [KIND_EPHEMERON] = "#<ephemeron>",
+		[KIND_FIBER] = "#<fiber>", [KIND_THREAD] = "#<thread>", [KIND_MUTEX] = "#<mutex>",
+		[KIND_CONDITION_VARIABLE] = "#<condition-variable>"
+	};
+	uintptr_t kind = *(const uintptr_t *)v;
+	const char *text = kind < sizeof(texts) / sizeof(texts[0]) ? texts[kind] : NULL;
+
+	return text != NULL ? text : "#<object>";
+}
+
 /** (describe X): the text of a value that has no parts. */
 static value describe(const value *a)
 {
@@ -265,8 +280,7 @@ static value describe(const value *a)
 	} else if ((a[1] & TAG_MASK) == TAG_CONSTANT) {
 		return make_text(constants[a[1] >> 3]);
 	} else {
-		return make_text(is_kind(a[1], KIND_PORT) ? "#<port>" :
-		                 is_kind(a[1], KIND_CONDITION) ? "#<error>" : "#<object>");
+		return make_text(object_text(a[1]));
 	}
 	return make_text(text);
 }

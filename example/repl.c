@@ -28,9 +28,12 @@ static int fresh;
 /** The next line that somebody types. */
 static value typed_line(void)
 {
-	char *line = readline(fresh ? "> " : ". ");
+	char *line;
 	value text;
 
+	smal_thread_leave(vm.thread);
+	line = readline(fresh ? "> " : ". ");
+	smal_thread_enter(vm.thread);
 	fresh = 0;
 	if (line == NULL)
 		return NOTHING;
@@ -52,10 +55,13 @@ static value typed_line(void)
 }
 #endif
 
+/** The thread that reads from the console. */
+static struct vm *reader;
+
 static void handle_interrupt(int number)
 {
 	(void)number;
-	error_interrupt();
+	error_interrupt(reader);
 }
 
 /** Reads, evaluates and prints once. False at the end of the input. */
@@ -67,11 +73,12 @@ static int round_go(void)
 	error_catch(&catcher, 0);
 	if (setjmp(catcher.jump) != 0) {
 		error_report(&catcher);
-		port_drain(vm.input);
+		port_drain(vm.heap->input);
 		return 1;
 	}
-	cell = read_datum(vm.input);
+	cell = read_datum(vm.heap->input);
 	if (cell != END_OF_FILE) {
+		error_wipe();
 		result = compile_and_run(cell);
 		if (result != UNSPECIFIED)
 			call(global_named("write-line"), 1, &result);
@@ -84,6 +91,7 @@ void repl_run(void)
 {
 	struct sigaction action = { .sa_handler = handle_interrupt, .sa_flags = SA_RESTART };
 
+	reader = &vm;
 	sigaction(SIGINT, &action, NULL);
 	if (isatty(STDIN_FILENO))
 		port_line = typed_line;

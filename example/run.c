@@ -61,7 +61,7 @@ value run_set(const struct node *node, struct environment *e)
 /** data: a symbol. */
 value run_global(const struct node *node, struct environment *e)
 {
-	value v = symbol_of(node->data)->global;
+	value v = symbol_global(node->data);
 
 	(void)e;
 	if (__builtin_expect(v == NOTHING, 0)) {
@@ -76,13 +76,13 @@ value run_set_global(const struct node *node, struct environment *e)
 	value v = evaluate(node->kids[0], e);
 
 	run_global(node, e);
-	symbol_of(node->data)->global = v;
+	symbol_bind(node->data, v);
 	return UNSPECIFIED;
 }
 
 value run_define(const struct node *node, struct environment *e)
 {
-	symbol_of(node->data)->global = evaluate(node->kids[0], e);
+	symbol_bind(node->data, evaluate(node->kids[0], e));
 	return UNSPECIFIED;
 }
 
@@ -116,7 +116,7 @@ value run_let(const struct node *node, struct environment *e)
 /** data: the code. */
 value run_lambda(const struct node *node, struct environment *e)
 {
-	struct closure *closure = heap_object(vm.closure, KIND_CLOSURE);
+	struct closure *closure = heap_object(vm.heap->closure, KIND_CLOSURE);
 
 	closure->code = (struct code *)node->data;
 	closure->environment = e;

@@ -83,7 +83,7 @@ static value of_list(const value *a)
 	int values = kind == KIND_VECTOR || kind == KIND_RECORD;
 	value rest, result = values ? make_vector(kind, length, NOTHING) : make_bytes(kind, length);
 
-	for (rest = a[1]; is_pair(rest); rest = cdr(rest), i++) {
+	for (rest = a[1]; i < length && is_pair(rest); rest = cdr(rest), i++) {
 		if (values)
 			vector_of(result)->at[i] = car(rest);
 		else if (kind == KIND_STRING ? is_character(car(rest)) : is_fixnum(car(rest)))

@@ -109,7 +109,7 @@ static struct node *syntax_set(struct compiler *compiler, value form, value plac
 static struct node *lambda_make(const struct compiler *inner, struct node *body, size_t required,
                                 int rest)
 {
-	struct code *code = heap_bytes(vm.code, sizeof(struct code));
+	struct code *code = heap_bytes(vm.heap->code, sizeof(struct code));
 
 	code->required = required;
 	code->maximum = rest ? ANY : required;
@@ -278,12 +278,12 @@ static struct node *syntax_let(struct compiler *compiler, value form, value plac
 
 static void bind(const char *name, syntax_function *function, value expander)
 {
-	struct syntax *syntax = heap_object(vm.object, KIND_SYNTAX);
+	struct syntax *syntax = heap_object(vm.heap->object, KIND_SYNTAX);
 
 	syntax->name = symbol_named(name);
 	syntax->compile = function;
 	syntax->expander = expander;
-	symbol_of(syntax->name)->global = (value)syntax;
+	symbol_bind(syntax->name, (value)syntax);
 }
 
 /** (define-macro (NAME . PARAMETERS) BODY ...): NAME's forms are expanded by
@@ -321,12 +321,10 @@ void syntax_define(void)
 static value fix_globals(const value *a)
 {
 	size_t i;
-	value list;
 
 	(void)a;
-	for (i = 0; i < vector_of(vm.symbols)->length; i++)
-		for (list = vector_of(vm.symbols)->at[i]; is_pair(list); list = cdr(list))
-			symbol_of(car(list))->fixed = symbol_of(car(list))->global != NOTHING;
+	for (i = 0; i < vm.heap->globals_count; i++)
+		symbol_of(vector_of(vm.heap->globals)->at[i])->fixed = 1;
 	return UNSPECIFIED;
 }
 

@@ -9,6 +9,7 @@
 #include "heap.h"
 
 #include <setjmp.h>
+#include <stdio.h>
 
 /* ---- Errors (error.c) ---- */
 
@@ -45,13 +46,25 @@ _Noreturn void error_at(value place, value irritant, const char *format, ...);
  *  standard error. What goes wrong in that is told, too. */
 void error_report(struct catcher *catcher);
 
+/** Ends catching after a jump; the text of what was raised, in malloc's memory,
+ *  or NULL. */
+char *error_text(struct catcher *catcher);
+
+/** Wipes what the last expression has left on the dead stack: the next one's
+ *  frames would lie over it, and seem to hold it still. */
+void error_wipe(void);
+
 /** What the poll does when the stack is below its limit. */
 void error_poll_slow(void);
 
-/** True if the poll has something to do. */
+/** True if the poll has something to do: the stack is too deep, somebody has
+ *  asked for it, or a collection waits for this thread. */
 static inline int error_is_due(void)
 {
-	return __builtin_expect((uintptr_t)__builtin_frame_address(0) < vm.stack_limit, 0);
+	int deep = (uintptr_t)__builtin_frame_address(0) < vm.stack_limit;
+	uint32_t poll = __atomic_load_n(&vm.thread->poll, __ATOMIC_RELAXED);
+
+	return __builtin_expect(deep | (poll != 0), 0);
 }
 
 /** The poll: is called by everything that recurs or loops. */
@@ -61,11 +74,20 @@ static inline void error_poll(void)
 		error_poll_slow();
 }
 
+/** Stack that is kept for C functions that do not poll. */
+enum { STACK_RESERVE_BYTES = 64 * 1024 };
+
+/** Raises an error if the stack has not so many bytes left. */
+void error_reserve(size_t bytes);
+
 /** Gives the stack its limit: the calling thread's, of so many bytes. */
 void error_set_stack(size_t bytes);
 
-/** Has the next poll raise an error. May be called by a signal handler. */
-void error_interrupt(void);
+/** The same for any stack; the program may use it down to base. */
+void error_use_stack(uintptr_t base);
+
+/** Has a thread's next poll raise an error. May be called by a signal handler. */
+void error_interrupt(struct vm *thread);
 
 /* ---- Primitives (primitive.c) ---- */
 
@@ -86,7 +108,9 @@ _Noreturn void error_arity(const char *name, size_t required, size_t maximum, si
 
 extern const struct primitive_spec type_primitives[], number_primitives[], list_primitives[],
 	sequence_primitives[], port_primitives[], error_primitives[], call_primitives[],
-	syntax_primitives[], measure_primitives[], read_primitives[];
+	syntax_primitives[], measure_primitives[], read_primitives[], symbol_primitives[],
+	thread_primitives[], mutex_primitives[], weak_primitives[], guardian_primitives[],
+	fiber_primitives[], explain_primitives[], isolate_primitives[];
 
 /* ---- Ports (port.c) and the reader (read.c) ---- */
 
@@ -230,6 +254,22 @@ value compile_and_run(value cell);
 /** Binds the syntax that is not in the prelude to its names. */
 void syntax_define(void);
 
+/* ---- Threads (thread.c) ---- */
+
+/** Starts a thread of the system with a stack of that size. Returns as
+ *  pthread_create. */
+int thread_create(pthread_t *thread, size_t stack_bytes, void *(*function)(void *),
+                  void *argument);
+
+/* ---- Stacks of fibers (stack.c, fiber.c) ---- */
+
+/** The mark callback of fibers, and their size. */
+void *fiber_mark(struct smal_marker *marker, void *object);
+size_t fiber_object_bytes(void);
+
+/** Unmaps the stacks that the thread has kept for fibers to come. */
+void stacks_free(void);
+
 /* ---- The machine (machine.c, measure.c, main.c) ---- */
 
 /** What the command line asks for. */
@@ -246,7 +286,14 @@ struct machine_options {
 	char **arguments;
 };
 
-/** Makes the heap and the globals. On the thread that is to run programs. */
+/** Makes an interpreter with all its globals, of which this is the first thread.
+ *  The stack has its limit already. */
+enum smal_error machine_begin(const struct heap_options *options);
+
+/** Evaluates all that a port has to read; returns the last value. */
+value machine_load(value port);
+
+/** The same for the process's own. On the thread that is to run programs. */
 void machine_start(const struct machine_options *options);
 
 /** Ends the process: statistics, timeline, open files. */
@@ -262,7 +309,10 @@ void repl_run(void);
 /** Starts the clock of (runtime) and of the timeline. */
 void measure_start(void);
 
-/** The observer of collections. */
+/** Has an interpreter measured, if it is the first in the process. */
+void measure_heap(const struct heap *heap);
+
+/** The observer of collections; its user is the heap. */
 void measure_collection(const struct smal_collection *collection, void *user);
 
 /** Prints time, allocation, collections, pauses and memory. */

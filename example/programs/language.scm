@@ -217,6 +217,68 @@
          "if: bad form: (if)" "b is used before it has a value"
          "a continuation that has been left can't be entered again" "the recursion is too deep"))
 
+;; Threads, fibers, weak things.
+(check 'objects
+       (map text (list (make-mutex) (make-condition-variable) (make-weak-key-table)
+                       (make-weak-value-table) (make-weak-box car) (make-ephemeron car 1)
+                       (make-fiber car) (thread-start! list) (make-guardian)))
+       '("#<mutex>" "#<condition-variable>" "#<table>" "#<table>" "#<weak-box>" "#<ephemeron>"
+         "#<fiber>" "#<thread>" "#<procedure guardian>"))
+(check 'thread (let ((t (thread-start! (lambda () (thread-yield!) (thread-sleep! 0.001) (list 1 2)))))
+                 (list (thread-join! t) (eq? (thread-join! t) (thread-join! t))))
+       '((1 2) #t))
+(check 'thread-in-thread
+       (thread-join! (thread-start! (lambda () (+ 1 (thread-join! (thread-start! (lambda () 2))))))) 3)
+(check 'with-mutex (let ((m (make-mutex)))
+                     (list (with-mutex m (lambda () 1))
+                           (fails (lambda () (with-mutex m (lambda () (car 2)))))
+                           (with-mutex m (lambda () 3))))
+       '(1 "car: not a pair: 2" 3))
+(check 'fiber (let ((f (make-fiber (lambda (x) (list x (fiber-yield (+ x 1)) (fiber-yield 'again))))))
+                (list (fiber-done? f) (fiber-resume f 1) (fiber-resume f 2) (fiber-resume f 3) (fiber-done? f)))
+       '(#f 2 again (1 2 3) #t))
+(define (outer x)
+  (let ((inner (make-fiber (lambda (y) (fiber-yield (* 2 y)) (* 3 y)))))
+    (let* ((a (fiber-resume inner x)) (b (fiber-yield a)))
+      (list a b (fiber-resume inner 0)))))
+(check 'fiber-in-fiber (let ((f (make-fiber outer))) (list (fiber-resume f 5) (fiber-resume f 6))) '(10 (10 6 15)))
+(check 'fiber-escape (call/cc (lambda (k) (fiber-resume (make-fiber (lambda (x) (call/cc (lambda (k) (k x))))) 7))) 7)
+(check 'fiber-in-thread
+       (let ((f (make-fiber (lambda (x) (fiber-yield x) 'end))))
+         (list (thread-join! (thread-start! (lambda () (fiber-resume f 1))))
+               (fails (lambda () (fiber-resume f 2)))))
+       '(1 "fiber-resume: the fiber belongs to another thread"))
+(define (keys table)
+  (let ((all '())) (table-walk table (lambda (key value) (set! all (cons key all)))) all))
+(check 'weak-value-table
+       (let ((t (make-weak-value-table)) (a (list 1)) (b (list 2)))
+         (table-set! t "a" a)
+         (table-set! t (string #\a) b)
+         (table-set! t 1.5 b)
+         (table-set! t (* 3 0.5) a)
+         (table-set! t 'c a)
+         (table-delete! t 'c)
+         (list (table-ref t "a" 0) (table-ref t 1.5 0) (table-ref t 'c 0) (table-count t) (length (keys t))))
+       '((2) (1) 0 2 2))
+(check 'weak-key-table
+       (let ((t (make-weak-key-table)) (a (list 1)))
+         (table-set! t a 'x)
+         (table-set! t a 5)
+         (list (table-ref t a 0) (table-ref t (list 1) 0) (table-ref t 7 0) (table-count t) (keys t)))
+       '(5 0 0 1 ((1))))
+(check 'guardian (let ((g (make-guardian)) (x (list 1))) (g x) (collect) (list (g) x)) '(#f (1)))
+(check 'new-heap (in-new-heap '(list "a b" 'c 1.5 #\space (vector) #u8(1 2))) '("a b" c 1.5 #\space #() #u8(1 2)))
+(check 'thread-errors
+       (map fails
+            (list (lambda () (thread-sleep! -1)) (lambda () (make-weak-box 1)) (lambda () ((make-guardian) #\a))
+                  (lambda () (table-set! (make-weak-value-table) 1 2)) (lambda () (why 5))
+                  (lambda () (thread-join! 1)) (lambda () (fiber-resume car 1)) (lambda () (mutex-lock! car))
+                  (lambda () (in-new-heap '(error "no" 1)))))
+       '("thread-sleep!: out of range: -1" "make-weak-box: not an object: 1" "guardian: not an object: #\\a"
+         "table-set!: what is weak must be an object: 2" "why: not an object: 5"
+         "thread-join!: not a thread: 1" "fiber-resume: not a fiber: #<procedure car>"
+         "mutex-lock!: not a mutex: #<procedure car>" "in a new heap: no: 1"))
+
 ;; The machine.
 (check 'record (let ((p (make-point 1 2))) (set-point-x! p 5) (list (point? p) (point? 1) (point-x p) (point-y p) (text p)))
        '(#t #f 5 2 "#<record point 5 2>"))

@@ -6,9 +6,8 @@
  * Words are AO_t, as wide as a pointer; two functions are for words of 32 bits.
  * libatomic_ops has no fetch-or that returns the old value, and its AO_or and
  * AO_fetch_and_add are assembly that TSan does not see: both are loops around a
- * compare-and-swap here. Loads, stores and compare-and-swap are the compiler's,
- * unless AO_PREFER_GENERALIZED is defined, which must not be: it makes loads of
- * plain reads, which TSan reports.
+ * compare-and-swap here. Its loads and stores are plain volatile ones, which TSan
+ * reports: a build for TSan defines AO_PREFER_BUILTIN_ATOMICS.
  */
 #ifndef SMAL_BASE_ATOMIC_H
 #define SMAL_BASE_ATOMIC_H

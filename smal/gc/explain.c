@@ -9,13 +9,17 @@
 #include <smal/gc/second.h>
 #include <smal/base/fail.h>
 
+/* The object is asked about on frames below what is scanned, and is its complement
+ * elsewhere: or the question would be the answer. */
 struct question {
 	uintptr_t object;
 	struct smal_step *steps;
 	size_t count;
-	/* Steps of the whole way; -1: no memory. */
+	/* Steps of the whole way; -1: no memory; or this: */
 	ptrdiff_t length;
 };
+
+enum { NO_OBJECT = -2 };
 
 static void fill_object(const struct smal_second *second, struct smal_step *step, size_t number,
                         uintptr_t place)
@@ -59,7 +63,7 @@ static void answer(struct smal_gc *gc, struct question *question)
 		return;
 	}
 	smal_second_run(&second);
-	number = smal_second_number(&second, question->object);
+	number = smal_second_number(&second, ~question->object);
 	for (size_t at = number; at != SMAL_FOUND_NONE; at = second.found[at].parent)
 		question->length++;
 	if (number != SMAL_FOUND_NONE) {
@@ -71,7 +75,14 @@ static void answer(struct smal_gc *gc, struct question *question)
 
 static void explain_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 {
+	struct question *question = argument;
+	const struct smal_buffer *buffer = smal_object_buffer((const void *)~question->object);
+
 	(void)low;
+	if (buffer == NULL || smal_buffer_kind(buffer)->type->gc != gc) {
+		question->length = NO_OBJECT;
+		return;
+	}
 	smal_os_tool_quiet();
 	SMAL_EACH_THREAD(gc, thread)
 		smal_thread_retract(thread);
@@ -84,19 +95,20 @@ static void explain_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 ptrdiff_t smal_retainers(struct smal_thread *public, const void *object, struct smal_step *steps,
                          size_t count)
 {
-	struct question question = { .object = (uintptr_t)object, .steps = steps, .count = count };
+	struct question question = { .object = ~(uintptr_t)object, .steps = steps, .count = count };
 	enum smal_error error = smal_thread_check(public, SMAL_IDLE, __func__);
 	struct smal_attached *thread = smal_attached(public);
-	const struct smal_buffer *buffer;
 
+	/* An argument may lie on the stack. */
+	object = NULL;
+	__asm__ volatile("" : : "m"(object));
 	if (error != SMAL_OK)
 		return -1;
-	buffer = smal_object_buffer(object);
-	if (buffer == NULL || smal_buffer_kind(buffer)->type->gc != thread->gc) {
-		thread->error = smal_object_fail(thread->gc, object, __func__);
+	smal_world_run(thread->gc, false, explain_stopped, &question);
+	if (question.length == NO_OBJECT) {
+		thread->error = smal_object_fail(thread->gc, (void *)~question.object, __func__);
 		return -1;
 	}
-	smal_world_run(thread->gc, false, explain_stopped, &question);
 	if (question.length < 0)
 		thread->error = SMAL_ERROR_NO_MEMORY;
 	return question.length;

@@ -223,7 +223,7 @@ struct smal_attached {
 	struct smal_attached *next;
 	/* In the collector's list of threads, or of those to be used again. */
 	struct smal_link link;
-	uintptr_t os_id;
+	volatile AO_t os_id;
 	pthread_t os_thread;
 	/* Its own stack, and the one it runs on. */
 	struct smal_fiber own, *current;
@@ -306,8 +306,8 @@ struct smal_gc {
 	volatile uint32_t has_long_weak;
 	/* 1 while a thread runs pending free callbacks. */
 	volatile uint32_t freeing;
-	/* smal_gc_destroy has begun. */
-	bool ending;
+	/* 1: smal_gc_destroy has begun. */
+	volatile uint32_t ending;
 	/* A thread was found on no stack that is known, at this address. */
 	uintptr_t lost_stack;
 	/* Where objects lie, and where the collector's own structures do: no user's

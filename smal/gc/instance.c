@@ -210,7 +210,8 @@ enum smal_error smal_gc_destroy(struct smal_gc *gc)
 		return error;
 	smal_gc_lock(gc);
 	in_use = !smal_link_is_alone(&gc->threads);
-	gc->ending = !in_use;
+	if (!in_use)
+		smal_atomic_store_u32(&gc->ending, 1);
 	smal_gc_unlock(gc);
 	SMAL_REQUIRE(!in_use, SMAL_ERROR_BUSY, "a thread is attached", gc, "%s", "in use");
 	free_all(gc);

@@ -84,14 +84,10 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 static uintptr_t resolve(const struct smal_marker *marker, uintptr_t address,
                          struct smal_buffer **buffer, const struct smal_scan **scan)
 {
-	uint32_t kind;
+	uint16_t kind;
 
-	*buffer = smal_buffer_find(address);
+	*buffer = smal_buffer_find_owned(address, marker->gc->owner, &kind);
 	if (*buffer == NULL)
-		return 0;
-	kind = ((uint32_t)(*buffer)->stride->owner << 16 | (*buffer)->stride->class) ^
-	       marker->view.owner;
-	if (kind >= SMAL_KINDS)
 		return 0;
 	*scan = &marker->view.scans[kind];
 	return smal_buffer_find_slot(*buffer, address);

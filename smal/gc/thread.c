@@ -87,7 +87,7 @@ enum smal_error smal_gc_check(const struct smal_gc *gc, const char *function)
 	thread = smal_attached_self(gc);
 	if (thread != NULL && (thread->activity != SMAL_IDLE || (is_away(thread) && !thread->left)))
 		return fail_busy(thread, function);
-	if (gc->ending)
+	if (smal_atomic_load_u32(&gc->ending) != 0)
 		return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
 		                 "the collector ends");
 	return SMAL_OK;
@@ -97,15 +97,18 @@ enum smal_error smal_thread_check(const struct smal_thread *public, enum smal_ac
                                   const char *function)
 {
 	const struct smal_attached *thread;
+	uint32_t magic;
 
 	if (public == NULL)
 		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached", NULL,
 		                 "%s", "");
 	thread = smal_attached(public);
-	if (thread->magic != SMAL_MAGIC_THREAD)
+	/* A handle that was detached may be another thread's by now. */
+	magic = smal_atomic_load_relaxed_u32(&thread->magic);
+	if (magic != SMAL_MAGIC_THREAD)
 		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached", public,
-		                 "%s", thread->magic == SMAL_MAGIC_GONE ? "detached" : "no thread");
-	if (thread->os_id != smal_os_thread_id())
+		                 "%s", magic == SMAL_MAGIC_GONE ? "detached" : "no thread");
+	if (smal_atomic_load_relaxed(&thread->os_id) != smal_os_thread_id())
 		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached", public,
 		                 "%s", "another thread's attachment");
 	if ((thread->activity != SMAL_IDLE && thread->activity != most) || is_away(thread))
@@ -157,8 +160,11 @@ static void detach_all(void)
 
 		/* Nobody is left to mind its manners. */
 		thread->activity = SMAL_IDLE;
+		smal_gc_begin(thread);
 		smal_atomic_store(&thread->current->thread, 0);
 		thread->current = &thread->own;
+		smal_atomic_store(&thread->own.thread, (uintptr_t)thread);
+		smal_gc_end(thread);
 		if (thread->left)
 			smal_thread_enter(&thread->public);
 		smal_thread_detach(&thread->public);
@@ -181,7 +187,7 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 	smal_gc_lock(gc);
 	thread = thread_memory(gc);
 	if (thread != NULL) {
-		thread->os_id = smal_os_thread_id();
+		smal_atomic_store_relaxed(&thread->os_id, smal_os_thread_id());
 		thread->os_thread = smal_os_thread();
 		thread->torture_left = gc->torture;
 		thread->error = SMAL_OK;
@@ -190,7 +196,7 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 		thread->current = &thread->own;
 		smal_link_init(&thread->active);
 		smal_link_insert(&gc->threads, &thread->link);
-		thread->magic = SMAL_MAGIC_THREAD;
+		smal_atomic_store_u32(&thread->magic, SMAL_MAGIC_THREAD);
 		/* Inside like the others, until the lock is given. */
 		thread->inside = 1;
 		/* For handlers of signals, whole at any moment. */
@@ -212,7 +218,7 @@ void smal_thread_end(struct smal_attached *thread)
 	smal_holes_close(thread);
 	smal_atomic_store(&thread->current->thread, 0);
 	smal_link_remove(&thread->link);
-	thread->magic = SMAL_MAGIC_GONE;
+	smal_atomic_store_u32(&thread->magic, SMAL_MAGIC_GONE);
 	thread->freeing = NULL;
 	thread->activity = SMAL_IDLE;
 	thread->parked = thread->left = false;

@@ -33,6 +33,12 @@
 #include <smal/gc/gc.h>
 #include <smal/base/fail.h>
 
+enum {
+	/* How long a thread that stops the world waits for others to go first. */
+	WAY_TURNS = 20,
+	WAY_NS = 20000
+};
+
 /* ---- Where a thread stands ---- */
 
 struct save {
@@ -386,6 +392,16 @@ static void resume(struct smal_gc *gc, const struct smal_attached *self)
 	smal_phase_wake(gc);
 }
 
+/* Lets those go first who wait for a world that goes on: where collections follow
+ * each other, they would never find it. */
+static void give_way(struct smal_gc *gc)
+{
+	uint32_t nothing = 0;
+
+	for (unsigned i = 0; i < WAY_TURNS && smal_atomic_load_u32(&gc->phase_waiters) != 0; i++)
+		smal_os_wait(&nothing, 0, WAY_NS);
+}
+
 struct world {
 	struct smal_gc *gc;
 	bool coalesce, done;
@@ -400,6 +416,7 @@ static void run(uintptr_t low, void *argument)
 	struct smal_attached *self = smal_attached_self(gc);
 
 	park(low);
+	give_way(gc);
 	while (!stop(gc, world->coalesce ? SMAL_PHASE_COLLECTING : SMAL_PHASE_STOPPED)) {
 		uint32_t phase = smal_atomic_load_u32(&gc->phase);
 

@@ -562,17 +562,43 @@ uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uint
 	return slots;
 }
 
+/* The segment and the owner word of an address; false if no buffer is there. */
+static bool find_id(uintptr_t address, struct smal_segment **segment, size_t *id, uint32_t *owner)
+{
+	*segment = smal_table_find(address);
+	if (*segment == NULL || (*segment)->space->options.side_bytes[SMAL_SIDE_OWNER] == 0)
+		return false;
+	*id = smal_segment_id(*segment, address);
+	*owner = smal_segment_owner_at(*segment, *id);
+	return *owner != 0;
+}
+
+static struct smal_buffer *buffer_at(const struct smal_segment *segment, size_t id,
+                                     uintptr_t address)
+{
+	struct smal_buffer *buffer =
+		smal_segment_buffer(segment, id - *smal_segment_back(segment, id));
+
+	return address - smal_buffer_base(buffer) < smal_buffer_bytes(buffer) ? buffer : NULL;
+}
+
 struct smal_buffer *smal_buffer_find(uintptr_t address)
 {
-	struct smal_segment *segment = smal_table_find(address);
-	struct smal_buffer *buffer;
+	struct smal_segment *segment;
+	uint32_t owner;
 	size_t id;
 
-	if (segment == NULL || segment->space->options.side_bytes[SMAL_SIDE_OWNER] == 0)
+	return find_id(address, &segment, &id, &owner) ? buffer_at(segment, id, address) : NULL;
+}
+
+struct smal_buffer *smal_buffer_find_owned(uintptr_t address, uint16_t owner, uint16_t *class)
+{
+	struct smal_segment *segment;
+	uint32_t word;
+	size_t id;
+
+	if (!find_id(address, &segment, &id, &word) || word >> 16 != owner)
 		return NULL;
-	id = smal_segment_id(segment, address);
-	if (smal_segment_owner_at(segment, id) == 0)
-		return NULL;
-	buffer = smal_segment_buffer(segment, id - *smal_segment_back(segment, id));
-	return address - smal_buffer_base(buffer) < smal_buffer_bytes(buffer) ? buffer : NULL;
+	*class = (uint16_t)word;
+	return buffer_at(segment, id, address);
 }

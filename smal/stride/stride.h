@@ -287,4 +287,8 @@ static inline size_t smal_stride_summary_words(const struct smal_stride *stride)
  * word. */
 struct smal_buffer *smal_buffer_find(uintptr_t address);
 
+/* The same, if the owner has it; another's buffer, which may be ending, is not
+ * looked at. *class is what its owner word says. */
+struct smal_buffer *smal_buffer_find_owned(uintptr_t address, uint16_t owner, uint16_t *class);
+
 #endif

@@ -1,0 +1,5 @@
+;; There is nobody to yield to.
+(define (numbers n)
+  (fiber-yield n)
+  (numbers (+ n 1)))
+(numbers 0)

@@ -13,7 +13,12 @@ dist_man_MANS += \
 	doc/man/smal_root.3 \
 	doc/man/smal_collect.3 \
 	doc/man/smal_stats.3 \
-	doc/man/smal_check.3
+	doc/man/smal_check.3 \
+	doc/man/smal_explain.3 \
+	doc/man/smal_fiber.3 \
+	doc/man/smal_finalizer.3 \
+	doc/man/smal_map.3 \
+	doc/man/smal_weak.3
 
 EXTRA_DIST += doc/code-index.md doc/tutorial.md doc/design
 

@@ -2,10 +2,11 @@
 /*
  * check_stats.c: the counts of a type and of a collector are those of a program
  * that counts for itself, at any time, and a walk over all objects meets each
- * live one once.
+ * live one once, whatever its visitor does.
  */
 #include "test/collector.h"
 
+#include <setjmp.h>
 #include <string.h>
 
 enum { TYPES = 6, SLOTS = 2000 };
@@ -245,6 +246,131 @@ START_TEST(test_walk_of_nothing)
 }
 END_TEST
 
+/* ---- What a visitor may do ---- */
+
+static jmp_buf out;
+static size_t seen_again;
+
+/* A slot of an object that was there before; NONE for one that was made meanwhile. */
+static int slot_of(const void *object)
+{
+	for (int i = 0; i < SLOTS; i++)
+		if (slots[i].object == object)
+			return i;
+	return -1;
+}
+
+static int visit_and_do(void *object, struct smal_type *type, size_t bytes, void *user)
+{
+	int what = *(int *)user, slot = slot_of(object);
+
+	EXPECT(smal_type_of(object) == type && smal_size(object) == bytes);
+	visited++;
+	if (slot >= 0) {
+		EXPECT(!slots[slot].seen);
+		slots[slot].seen = true;
+		seen_again++;
+	}
+	if (what == 0 && visited < 10 * SLOTS)
+		heap_alloc(types[visited % 3].type);
+	if (what == 1 && visited % 50 == 0)
+		EXPECT(smal_collect(thread) == SMAL_OK);
+	if (what == 2 && slot >= 0) {
+		/* This one, and one that may be before or behind it. */
+		EXPECT(smal_free(thread, object) == SMAL_OK);
+		slots[slot].object = NULL;
+	}
+	if (what == 3 && slot >= 0 && slot % 2 == 0) {
+		int other = (slot * 7 + 1) % SLOTS;
+
+		if (slots[other].object != NULL && !slots[other].seen) {
+			EXPECT(smal_free(thread, slots[other].object) == SMAL_OK);
+			slots[other].object = NULL;
+		}
+	}
+	if (what == 4) {
+		heap_alloc(types[1].type);
+		if (slot >= 0 && slot % 3 == 0)
+			slots[slot].object = NULL;
+		if (visited % 100 == 0)
+			EXPECT(smal_collect(thread) == SMAL_OK && smal_trim(thread) < SIZE_MAX);
+	}
+	if (what == 5 && visited == stop_at)
+		longjmp(out, 1);
+	return 0;
+}
+
+/* It allocates; collects; frees this object; frees others; drops some, allocates and
+ * collects: what is alive when its turn comes is visited once. */
+START_TEST(test_visitor_acts)
+{
+	int what = _i;
+	unsigned missed = 0, left = 0;
+
+	for (int i = 0; i < SLOTS; i++)
+		allocated(i, i % 5, i % 5 < 3 ? heap_alloc(types[i % 5].type)
+		                              : heap_alloc_bytes(types[i % 5].type, 1 + (size_t)i));
+	visited = 0;
+	seen_again = 0;
+	ck_assert_int_eq(smal_each_object(thread, visit_and_do, &what), 0);
+	for (int i = 0; i < SLOTS; i++) {
+		left += slots[i].object != NULL;
+		missed += slots[i].object != NULL && !slots[i].seen;
+	}
+	ck_assert_uint_eq(missed, 0);
+	if (what < 2)
+		ck_assert_uint_eq(left, SLOTS);
+	if (what == 2)
+		ck_assert_uint_eq(seen_again, SLOTS);
+	heap_collect();
+	ck_assert_uint_eq(heap_live(), left);
+}
+END_TEST
+
+/* It leaves by longjmp, and the next walk is whole. */
+START_TEST(test_visitor_jumps)
+{
+	static int what = 5;
+
+	for (int i = 0; i < SLOTS; i++)
+		allocated(i, i % 3, heap_alloc(types[i % 3].type));
+	for (stop_at = 1; stop_at < SLOTS; stop_at += 133) {
+		for (int i = 0; i < SLOTS; i++)
+			slots[i].seen = false;
+		visited = 0;
+		if (setjmp(out) == 0) {
+			smal_each_object(thread, visit_and_do, &what);
+			ck_abort_msg("it did not leave");
+		}
+		ck_assert_uint_eq(visited, stop_at);
+		expect_walk();
+		heap_collect();
+	}
+}
+END_TEST
+
+/* The objects of weak references, maps and finalizers are objects, too. */
+START_TEST(test_walk_of_weak_things)
+{
+	struct smal_queue *queue;
+	struct smal_map *map;
+
+	ck_assert_int_eq(smal_queue_create(gc, &queue), SMAL_OK);
+	allocated(0, 0, heap_alloc(types[0].type));
+	roots[0] = smal_weak_create(thread, slots[0].object, 0);
+	roots[1] = smal_ephemeron_create(thread, slots[0].object, NULL);
+	roots[2] = map = smal_map_create(thread, SMAL_MAP_STRONG, NULL, NULL, NULL);
+	ck_assert_int_eq(smal_map_put(thread, map, slots[0].object, map), SMAL_OK);
+	ck_assert_ptr_nonnull(smal_finalizer_add(thread, queue, slots[0].object, NULL, 0));
+	stop_at = 1000;
+	visited = 0;
+	last = 0;
+	ck_assert_int_eq(smal_each_object(thread, stop, &last), 0);
+	ck_assert_uint_eq(visited, 6);
+	ck_assert_uint_eq(heap_live(), 6);
+}
+END_TEST
+
 /* ---- The space ---- */
 
 START_TEST(test_space)
@@ -281,6 +407,9 @@ static Suite *stats_suite(void)
 	tcase_add_test(counts, test_ended_type);
 	tcase_add_test(counts, test_walk_stops);
 	tcase_add_test(counts, test_walk_of_nothing);
+	tcase_add_loop_test(counts, test_visitor_acts, 0, 5);
+	tcase_add_test(counts, test_visitor_jumps);
+	tcase_add_test(counts, test_walk_of_weak_things);
 	tcase_add_test(counts, test_space);
 	suite_add_tcase(suite, counts);
 	return suite;

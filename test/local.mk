@@ -48,6 +48,25 @@ unit_tests = \
 	test/check_verify \
 	test/model_gc \
 	test/nomem_gc \
+	test/nomem_thread \
+	test/nomem_weak \
+	test/check_thread \
+	test/check_leave \
+	test/check_world \
+	test/check_signal \
+	test/check_many \
+	test/check_fiber \
+	test/check_switch \
+	test/check_atfork \
+	test/stress_threads \
+	test/check_weak \
+	test/check_ephemeron \
+	test/check_finalizer \
+	test/check_map \
+	test/check_explain \
+	test/check_policy \
+	test/check_limit \
+	test/model_weak \
 	test/check_public \
 	test/check_support
 
@@ -68,20 +87,68 @@ test_model_element_LDFLAGS = $(fault_ldflags)
 test_model_stride_LDFLAGS = $(fault_ldflags)
 test_nomem_space_LDFLAGS = $(fault_ldflags)
 test_nomem_gc_LDFLAGS = $(fault_ldflags)
+test_check_finalizer_LDFLAGS = $(fault_ldflags)
+
+# In front of the collectors' requests; and of both, for what uses test/nomem.h.
+take_ldflags = -Wl,--wrap=smal_space_take
+test_check_limit_LDFLAGS = $(take_ldflags)
+test_check_ephemeron_LDFLAGS = $(take_ldflags)
+test_check_explain_LDFLAGS = $(take_ldflags)
+test_check_map_LDFLAGS = $(take_ldflags)
+test_check_queue_LDFLAGS = $(take_ldflags)
+test_check_world_LDFLAGS = $(take_ldflags)
+nomem_ldflags = $(fault_ldflags),--wrap=smal_space_take,--wrap=smal_element_take
+test_nomem_thread_LDFLAGS = $(nomem_ldflags)
+test_nomem_weak_LDFLAGS = $(nomem_ldflags)
 
 misuse_tests = \
+	test/misuse/cancel_object \
+	test/misuse/cancel_queued \
+	test/misuse/cancel_twice \
 	test/misuse/double_free \
 	test/misuse/double_free_bytes \
 	test/misuse/double_free_large \
+	test/misuse/each_destroys \
+	test/misuse/each_null \
+	test/misuse/ending_attaches \
+	test/misuse/enter_null \
+	test/misuse/enter_other \
+	test/misuse/enter_without_leave \
+	test/misuse/ephemeron_interior \
+	test/misuse/ephemeron_other_gc \
+	test/misuse/external_null \
+	test/misuse/fiber_current \
+	test/misuse/fiber_destroyed \
+	test/misuse/fiber_detaches \
+	test/misuse/fiber_elsewhere \
+	test/misuse/fiber_empty \
+	test/misuse/fiber_foreign \
+	test/misuse/fiber_gone \
+	test/misuse/fiber_no_stack \
+	test/misuse/fiber_own \
+	test/misuse/fiber_twice \
+	test/misuse/finalizer_dead \
+	test/misuse/finalizer_flags \
+	test/misuse/finalizer_foreign \
+	test/misuse/finalizer_null \
+	test/misuse/finalizer_other_gc \
 	test/misuse/frame_twice \
 	test/misuse/frame_unknown \
 	test/misuse/free_collects \
+	test/misuse/free_destroys \
+	test/misuse/free_detaches \
+	test/misuse/free_finalizer \
 	test/misuse/free_foreign \
+	test/misuse/free_frees_dead \
+	test/misuse/free_frees_itself \
 	test/misuse/free_malloc \
+	test/misuse/free_map \
 	test/misuse/free_stack \
 	test/misuse/free_static \
 	test/misuse/free_unallocated \
+	test/misuse/free_weak \
 	test/misuse/gc_attached \
+	test/misuse/gc_attached_other \
 	test/misuse/gc_gone \
 	test/misuse/gc_options \
 	test/misuse/gc_pace \
@@ -94,16 +161,63 @@ misuse_tests = \
 	test/misuse/huge_type \
 	test/misuse/interior_free \
 	test/misuse/interior_free_large \
+	test/misuse/leave_twice \
+	test/misuse/left_allocates \
+	test/misuse/left_collects \
+	test/misuse/left_detaches \
+	test/misuse/left_frees \
+	test/misuse/left_polls \
 	test/misuse/limit_low \
+	test/misuse/lost_stack \
+	test/misuse/map_hash_allocates \
+	test/misuse/map_kind \
+	test/misuse/map_not_map \
+	test/misuse/map_null \
+	test/misuse/map_null_key \
+	test/misuse/map_null_value \
+	test/misuse/map_one_function \
+	test/misuse/map_other_gc \
+	test/misuse/mark_adds_root \
 	test/misuse/mark_allocates \
 	test/misuse/mark_allocates_bytes \
+	test/misuse/mark_attaches \
 	test/misuse/mark_collects \
+	test/misuse/mark_counts \
+	test/misuse/mark_destroys \
+	test/misuse/mark_detaches \
+	test/misuse/mark_explains \
+	test/misuse/mark_finalizer \
+	test/misuse/mark_forks \
 	test/misuse/mark_frees \
+	test/misuse/mark_leaves \
+	test/misuse/mark_makes_fiber \
+	test/misuse/mark_map \
+	test/misuse/mark_switches \
+	test/misuse/mark_takes \
+	test/misuse/mark_weak \
 	test/misuse/null_free \
+	test/misuse/observer_collects \
+	test/misuse/pace_gone \
+	test/misuse/policy_allocates \
+	test/misuse/queue_gone \
+	test/misuse/queue_null \
+	test/misuse/queue_other_gc \
+	test/misuse/queue_take_other_gc \
+	test/misuse/queue_twice \
 	test/misuse/resize_fixed \
+	test/misuse/resize_map \
+	test/misuse/resize_weak \
+	test/misuse/retainers_dead \
+	test/misuse/retainers_none \
+	test/misuse/retainers_other_gc \
 	test/misuse/root_null \
 	test/misuse/root_range \
 	test/misuse/root_twice \
+	test/misuse/signal_alternate \
+	test/misuse/signal_exact \
+	test/misuse/signal_inside \
+	test/misuse/signal_kill \
+	test/misuse/signal_unknown \
 	test/misuse/size_of_free \
 	test/misuse/thread_detached \
 	test/misuse/thread_null \
@@ -112,15 +226,25 @@ misuse_tests = \
 	test/misuse/type_alignment \
 	test/misuse/type_alignment_large \
 	test/misuse/type_fixed_bytes \
+	test/misuse/type_flags \
+	test/misuse/type_flags_inner \
 	test/misuse/type_foreign \
 	test/misuse/type_gone \
 	test/misuse/type_gone_bytes \
+	test/misuse/type_inner \
 	test/misuse/type_layout \
 	test/misuse/type_no_mark \
 	test/misuse/type_no_name \
 	test/misuse/type_repeat \
+	test/misuse/type_sweep \
 	test/misuse/type_used \
-	test/misuse/type_variable_alloc
+	test/misuse/type_variable_alloc \
+	test/misuse/watch_dead \
+	test/misuse/weak_dead \
+	test/misuse/weak_flags \
+	test/misuse/weak_interior \
+	test/misuse/weak_other_gc \
+	test/misuse/weak_set_interior
 
 AM_CPPFLAGS += $(CHECK_CFLAGS)
 LDADD = test/libsupport.la libsmal-core.la $(CHECK_LIBS)
@@ -128,8 +252,8 @@ LDADD = test/libsupport.la libsmal-core.la $(CHECK_LIBS)
 if CHECK_FRAMEWORK
 check_LTLIBRARIES += test/libsupport.la
 test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test/collector.c \
-	test/fault.h test/fault.c test/ground.h test/ground.c
-test_check_queue_LDFLAGS = -Wl,--wrap=smal_space_take
+	test/fault.h test/fault.c test/nomem.h test/nomem.c test/ground.h test/ground.c \
+	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hold.h
 check_PROGRAMS += $(unit_tests) $(misuse_tests) test/tool_watch
 TESTS += $(unit_tests) test/torture.sh test/tool_watch.sh
 else

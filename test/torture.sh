@@ -10,8 +10,9 @@
 set -u
 
 builds=${top_builddir:-.}/test
-collected='check_alloc check_fork check_root check_stats check_type check_verify model_gc'
-checked="$collected check_mark check_queue check_stack check_sweep"
+collected='check_alloc check_explain check_fork check_map check_root check_stats check_type check_verify
+	model_gc model_weak'
+checked="$collected check_ephemeron check_finalizer check_limit check_mark check_queue check_stack check_sweep check_weak"
 passed=0
 failed=0
 SMAL_TEST_SMALL=1

@@ -9,6 +9,7 @@
 #   tsan      ThreadSanitizer
 #   clang     another compiler
 #   m32       32 bits
+#   models    spin, over the models of doc/design/models
 #
 # A variant that the machine has no tools for is left out, and said so. What a
 # variant prints goes to BUILDS/VARIANT.log. Environment: CONFIGURE_FLAGS, JOBS.
@@ -17,7 +18,7 @@ set -u
 sources=${1:?}
 builds=${2:?}
 shift 2
-[ $# -gt 0 ] || set -- asan tsan clang m32 long
+[ $# -gt 0 ] || set -- models asan tsan clang m32 long
 : "${CONFIGURE_FLAGS:=}" "${JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}"
 if [ -f "$sources/config.status" ]; then
 	echo "check-all: the sources themselves are configured; make distclean there first" >&2
@@ -97,6 +98,20 @@ for name; do
 		else
 			left_out m32 'the compiler has no 32-bit libraries (Debian: gcc-multilib)'
 		fi
+		;;
+	models)
+		start=$(date +%s)
+		"$sources/tools/check-models.sh" "$sources" >"$builds/models.log" 2>&1 </dev/null
+		case $? in
+		0) printf '%-8s %s  (%d s)\n' models "$(tail -n 1 "$builds/models.log")" $(($(date +%s) - start)) ;;
+		77) left_out models "$(tail -n 1 "$builds/models.log")" ;;
+		*)
+			failed=1
+			printf '%-8s FAIL\n' models
+			grep FAIL "$builds/models.log" | sed 's/^/	/'
+			echo "	see $builds/models.log"
+			;;
+		esac
 		;;
 	*)
 		echo "check-all: unknown variant $name" >&2

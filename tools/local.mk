@@ -12,6 +12,7 @@ lints = \
 TESTS += $(lints) tools/man-examples.sh
 EXTRA_DIST += $(lints) \
 	tools/check-all.sh \
+	tools/check-models.sh \
 	tools/check-summary.sh \
 	tools/header-names.sh \
 	tools/man-examples.sh \

@@ -581,6 +581,8 @@ bool smal_pace_allows(const struct smal_gc *gc, size_t bytes);
 /* Bytes more, or less, of heap; and allocated. */
 void smal_pace_heap(struct smal_gc *gc, size_t delta);
 void smal_pace_allocated(struct smal_attached *thread, size_t bytes);
+/* After free callbacks: the target again, by what is live now. Outside. */
+void smal_pace_refresh(struct smal_gc *gc);
 /* After a collection. */
 void smal_pace_update(struct smal_gc *gc, const struct smal_collection *collection);
 

@@ -174,6 +174,14 @@ void smal_pace_update(struct smal_gc *gc, const struct smal_collection *collecti
 	gc->resumed_ns = now;
 }
 
+void smal_pace_refresh(struct smal_gc *gc)
+{
+	smal_gc_lock(gc);
+	if (gc->policy == NULL)
+		set_target(gc, live_bytes(gc));
+	smal_gc_unlock(gc);
+}
+
 void smal_pace_heap(struct smal_gc *gc, size_t delta)
 {
 	uintptr_t bytes = smal_atomic_add(&gc->heap_bytes, delta) + delta, peak;

@@ -229,5 +229,8 @@ size_t smal_sweep_frees(struct smal_gc *gc, struct smal_attached *thread)
 			thread->activity = SMAL_IDLE;
 		smal_atomic_store_u32(&gc->freeing, 0);
 	}
+	/* What the callbacks freed outside was still counted for the target. */
+	if (count != 0)
+		smal_pace_refresh(gc);
 	return count;
 }

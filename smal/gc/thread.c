@@ -116,7 +116,7 @@ enum smal_error smal_thread_check(const struct smal_thread *public, enum smal_ac
 	/* A signal handler that interrupted libsmal. */
 	if (smal_atomic_load_relaxed_u32(&thread->inside) != 0)
 		return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
-		                 "called by a signal handler inside of libsmal");
+		                 "inside of libsmal: by a signal handler, or a function of a map's");
 	return SMAL_OK;
 }
 

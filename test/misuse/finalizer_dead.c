@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* A finalizer is registered for an object that was freed. */
+/* expect: smal: smal_finalizer_add: not an object of this collector: 0xADDR is no live object
+ * */
+/* ends: abort */
+#include "test/misuse/misuse.h"
+
+int main(void)
+{
+	struct smal_queue *queue;
+	void *object;
+
+	begin();
+	expect_ok(smal_queue_create(gc, &queue));
+	object = smal_alloc(thread, pair_type);
+	expect_ok(smal_free(thread, object));
+	smal_finalizer_add(thread, queue, object, NULL, 0);
+	return 0;
+}

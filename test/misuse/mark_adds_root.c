@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* A root callback declares a root. */
+/* expect: smal: smal_root_add: not allowed now: a collection is under way */
+/* ends: abort */
+#include "test/misuse/misuse.h"
+
+static void mark(struct smal_marker *marker, void *user)
+{
+	(void)marker;
+	(void)user;
+	smal_root_add(gc, &thread, "thread");
+}
+
+int main(void)
+{
+	begin();
+	expect_ok(smal_root_add_function(gc, mark, NULL, "mark"));
+	smal_collect(thread);
+	return 0;
+}

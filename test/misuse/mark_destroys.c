@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* A root callback ends the collector. */
+/* expect: smal: smal_gc_destroy: not allowed now: a collection is under way */
+/* ends: abort */
+#include "test/misuse/misuse.h"
+
+static void mark(struct smal_marker *marker, void *user)
+{
+	(void)marker;
+	(void)user;
+	smal_gc_destroy(gc);
+}
+
+int main(void)
+{
+	begin();
+	expect_ok(smal_root_add_function(gc, mark, NULL, "mark"));
+	smal_collect(thread);
+	return 0;
+}

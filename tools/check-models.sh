@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check-models.sh [TOP]: spin proves the models of doc/design/models, and finds the
+# mistake in every variant of them that is broken on purpose.
+#
+# A line of the list below is: whether it holds, the model, options of the
+# verifier (- for none), definitions. make check-all calls this; without spin or a
+# compiler it is left out (exit 77). A model that takes longer than SECONDS_EACH (300) seconds
+# fails.
+set -u
+
+top=$(cd "${1:-$(dirname "$0")/..}" && pwd) || exit 99
+: "${CC:=gcc}" "${SECONDS_EACH:=300}"
+for tool in spin "$CC"; do
+	if ! command -v "$tool" >/dev/null 2>&1; then
+		echo "check-models: $tool is not installed"
+		exit 77
+	fi
+done
+scratch=$(mktemp -d) || exit 99
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 99
+failed=0
+count=0
+
+list() {
+	cat <<-'END'
+		holds world.pml - -DTHREADS=2 -DCOLLECTORS=2 -DFORKS
+		holds world.pml - -DTHREADS=2 -DCOLLECTORS=1 -DCALLS=2 -DFORKS
+		holds world.pml - -DTHREADS=3 -DCOLLECTORS=2 -DATTACHED=44 -DFORKS -DFEW -DCOARSE
+		holds world.pml -l -DTHREADS=2 -DCOLLECTORS=1
+		fails world.pml - -DTHREADS=2 -DCOLLECTORS=1 -DBROKEN_ENTER
+		fails world.pml - -DTHREADS=2 -DCOLLECTORS=2 -DBROKEN_PARK
+		fails world.pml - -DTHREADS=3 -DCOLLECTORS=2 -DATTACHED=44 -DFORKS -DFEW -DCOARSE -DBROKEN_FREEZE
+		holds free.pml - -DTHREADS=2 -DCALLS=3
+		holds free.pml - -DTHREADS=3
+		fails free.pml - -DBROKEN_ONCE
+		fails free.pml - -DBROKEN_ALONE
+		holds release.pml - -DTHREADS=2
+		holds release.pml - -DTHREADS=3 -DCALLS=3
+		fails release.pml - -DBROKEN_RETAKE
+		fails release.pml - -DBROKEN_COUNT
+	END
+}
+
+# verify MODEL OPTION DEFINITION...: what the verifier says is in pan.log.
+verify() {
+	model=$1
+	option=$2
+	shift 2
+	search=-DSAFETY
+	[ "$option" = -l ] && search=-DNP
+	[ "$option" = - ] && option=
+	rm -f pan.log pan pan.*
+	spin -a "$@" "$top/doc/design/models/$model" >pan.log 2>&1 &&
+		"$CC" -O2 -w "$search" -DCOLLAPSE -DVECTORSZ=4096 -DMEMLIM=3000 -o pan pan.c \
+			>>pan.log 2>&1 &&
+		timeout "$SECONDS_EACH" ./pan -m1000000 ${option:+"$option" -f} >pan.log 2>&1
+}
+
+list >list
+while read -r expected model option definitions; do
+	# shellcheck disable=SC2086 # definitions are words
+	verify "$model" "$option" $definitions </dev/null
+	status=$?
+	errors=$(sed -n 's/^State-vector.* errors: \([0-9]*\)$/\1/p' pan.log)
+	case $status,$expected,$errors in
+	0,holds,0) says=ok ;;
+	*,fails,[1-9]*) says=ok ;;
+	*) says=FAIL ;;
+	esac
+	# A search that was cut short proves nothing.
+	grep -q 'max search depth too small\|out of memory' pan.log && says=FAIL
+	states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' pan.log)
+	echo "$says   $model $definitions: $expected, ${states:-no} states"
+	if [ $says = FAIL ]; then
+		sed 's/^/	/' pan.log | head -20
+		failed=1
+	fi
+	count=$((count + 1))
+done <list
+
+[ "$failed" = 0 ] && echo "check-models: $count variants"
+exit "$failed"

@@ -4,7 +4,8 @@
  *
  * Everything that is neither a collector's, a thread's nor a space's stands in
  * this one structure. What it points to belongs to higher floors; those fields
- * are opaque here. Its locks are leaves: nothing is called while one is held.
+ * are opaque here. Its locks are leaves: nothing is called while one is held, but
+ * for the list of collectors at a fork (os.h, smal_os_instances_lock).
  */
 #ifndef SMAL_BASE_PROCESS_H
 #define SMAL_BASE_PROCESS_H

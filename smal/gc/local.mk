@@ -13,8 +13,10 @@ libsmal_core_la_SOURCES += \
 	smal/gc/fork.c \
 	smal/gc/fiber.c \
 	smal/gc/mark.c \
+	smal/gc/stack.c \
 	smal/gc/pair.c \
 	smal/gc/weak.c \
+	smal/gc/queue.c \
 	smal/gc/finalizer.c \
 	smal/gc/map.c \
 	smal/gc/root.c \

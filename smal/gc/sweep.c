@@ -67,14 +67,15 @@ static void sweep_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal
 	if (gc->tool_watches)
 		forbid_dead(buffer, old, live);
 	for (size_t w = 0; w < kind->stride.words; w++)
-		dead += smal_word_count(old[w]) - smal_word_count(live[w]);
+		dead += smal_word_count(old[w]);
+	dead -= smal_buffer_recount(buffer);
 	memset(old, 0, kind->stride.words * sizeof(smal_word));
 	kind->counts.freed_slots += dead;
 	if (kind->stride.stride_bytes == 0)
 		kind->counts.freed_large_bytes += dead * bytes;
 	collection->dead_objects += dead + pending;
 	collection->dead_bytes += (dead + pending) * bytes;
-	smal_stride_settle(buffer, true);
+	smal_stride_relist(buffer, true);
 }
 
 static void sweep_list(struct smal_gc *gc, struct smal_kind *kind, struct smal_link *list,

@@ -345,8 +345,7 @@ struct smal_buffer *smal_stride_claim(struct smal_stride *stride, const void *cl
 	return buffer;
 }
 
-/* Brings used_slots and the summary up to date with the live mask. */
-static void recount(struct smal_buffer *buffer)
+uint32_t smal_buffer_recount(struct smal_buffer *buffer)
 {
 	const smal_word *live = smal_buffer_live(buffer), *full = buffer->stride->full;
 	size_t each = smal_stride_summary_words(buffer->stride), words = buffer->stride->words;
@@ -364,6 +363,7 @@ static void recount(struct smal_buffer *buffer)
 	}
 	buffer->used_slots = (uint16_t)used;
 	buffer->summary = summary;
+	return used;
 }
 
 void smal_stride_unclaim(struct smal_buffer *buffer)
@@ -371,7 +371,7 @@ void smal_stride_unclaim(struct smal_buffer *buffer)
 	struct smal_stride *stride = buffer->stride;
 
 	smal_os_lock_take(&stride->lock);
-	recount(buffer);
+	smal_buffer_recount(buffer);
 	smal_atomic_store(&buffer->claimer, 0);
 	buffer->state = 0;
 	list_by_use(buffer);
@@ -388,20 +388,39 @@ static bool drop_if_empty(struct smal_buffer *buffer, bool drop_empty)
 	return true;
 }
 
+/* With the lock held, and the counts as they should be. */
+static bool relist(struct smal_buffer *buffer, bool drop_empty)
+{
+	if (buffer->state == SMAL_BUFFER_CLAIMED)
+		return true;
+	if (drop_if_empty(buffer, drop_empty))
+		return false;
+	list_by_use(buffer);
+	return true;
+}
+
 bool smal_stride_settle(struct smal_buffer *buffer, bool drop_empty)
 {
 	struct smal_stride *stride = buffer->stride;
-	bool dropped = false;
+	bool stays;
 
 	smal_os_lock_take(&stride->lock);
-	if (buffer->state != SMAL_BUFFER_CLAIMED) {
-		recount(buffer);
-		dropped = drop_if_empty(buffer, drop_empty);
-		if (!dropped)
-			list_by_use(buffer);
-	}
+	if (buffer->state != SMAL_BUFFER_CLAIMED)
+		smal_buffer_recount(buffer);
+	stays = relist(buffer, drop_empty);
 	smal_os_lock_give(&stride->lock);
-	return !dropped;
+	return stays;
+}
+
+bool smal_stride_relist(struct smal_buffer *buffer, bool drop_empty)
+{
+	struct smal_stride *stride = buffer->stride;
+	bool stays;
+
+	smal_os_lock_take(&stride->lock);
+	stays = relist(buffer, drop_empty);
+	smal_os_lock_give(&stride->lock);
+	return stays;
 }
 
 enum smal_released smal_stride_release(struct smal_buffer *buffer, uintptr_t slot,

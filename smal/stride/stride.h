@@ -142,6 +142,11 @@ void smal_stride_unclaim(struct smal_buffer *buffer);
  * `drop` says so (false is returned then: it is gone). */
 bool smal_stride_settle(struct smal_buffer *buffer, bool drop);
 
+/* The two halves of that, for who has the stride to itself: the count, which is
+ * returned; and the list. */
+uint32_t smal_buffer_recount(struct smal_buffer *buffer);
+bool smal_stride_relist(struct smal_buffer *buffer, bool drop);
+
 enum smal_released {
 	/* The slot was not in use. */
 	SMAL_RELEASED_NOTHING,

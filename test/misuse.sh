@@ -59,7 +59,9 @@ for source in "$sources"/*.c; do
 		(exec "$program" >"$scratch/output" 2>"$scratch/errors")
 		echo $?
 	)
-	message=$(sed 's/0x[0-9a-f][0-9a-f]*/0xADDR/g' "$scratch/errors")
+	# What ASan has to say of stacks that are switched is left out.
+	message=$(sed '/^==[0-9]*==WARNING: ASan/d; /^False positive error reports/d
+		/^For details see/d; s/0x[0-9a-f][0-9a-f]*/0xADDR/g' "$scratch/errors")
 	[ "$status" = 134 ] && status=abort
 	if [ "$message" != "$expected" ]; then
 		fails "$name" "says something else"

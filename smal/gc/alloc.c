@@ -167,10 +167,17 @@ static bool is_asking(const struct smal_attached *thread, uintptr_t here)
 	const struct smal_fiber *fiber = thread->current;
 	uintptr_t note = thread->shortage_note;
 	bool whole = note > here && thread->shortage_fiber == fiber &&
-	             note < fiber->limit;
+	             note + SMAL_NOTE_WORDS * sizeof(uintptr_t) <= fiber->limit;
+	uintptr_t words[SMAL_NOTE_WORDS];
 
+	if (!whole)
+		return false;
+	/* Whatever it is by now: no tool shall mind. */
+	smal_os_copy_words(words, (const uintptr_t *)note, SMAL_NOTE_WORDS);
+	if (thread->gc->tool_watches)
+		smal_os_tool_allow(words, sizeof words);
 	for (unsigned i = 0; i < SMAL_NOTE_WORDS && whole; i++)
-		whole = ((const volatile uintptr_t *)note)[i] == (note ^ NOTE);
+		whole = words[i] == (note ^ NOTE);
 	return whole;
 }
 

@@ -157,7 +157,7 @@ struct smal_hole {
 
 /* Words in which callee-saved registers are kept for a thread that has left, or a
  * stack that does not run. */
-enum { SMAL_SAVED_WORDS = 24 };
+enum { SMAL_SAVED_WORDS = 48 };
 
 struct smal_saved {
 	/* The lowest address in use of the stack; 0: nothing is. */
@@ -524,8 +524,19 @@ bool smal_world_run(struct smal_gc *gc, bool coalesce,
 void smal_phase_wait(struct smal_gc *gc, uint32_t phase);
 void smal_phase_wake(struct smal_gc *gc);
 
-/* Saves where the caller stands, its registers included, for after it returns. */
-void smal_saved_store(struct smal_saved *saved, uintptr_t frame);
+/* Saves where the caller stands, its registers included, for after it returns. The
+ * frame is its own; inline, so that nobody else pushes registers on the way. */
+struct smal_save {
+	struct smal_saved *saved;
+	uintptr_t frame;
+};
+void smal_saved_words(uintptr_t low, void *save);
+static SMAL_ALWAYS_INLINE void smal_saved_store(struct smal_saved *saved, uintptr_t frame)
+{
+	struct smal_save save = { saved, frame };
+
+	smal_os_with_stack(smal_saved_words, &save);
+}
 
 /* The thread waits, from the frame on, until smal_threads_back: for a fork. */
 void smal_thread_away(struct smal_attached *thread, uintptr_t frame);

@@ -175,7 +175,7 @@ static uintptr_t next_pending(const struct smal_buffer *buffer, uintptr_t from)
 static struct smal_buffer *next_buffer(struct smal_gc *gc, struct smal_attached *thread,
                                        uintptr_t after, uintptr_t *slot)
 {
-	struct smal_buffer *buffer;
+	struct smal_buffer *buffer = NULL;
 
 	*slot = 0;
 	if (thread != NULL)

@@ -41,33 +41,23 @@ enum {
 
 /* ---- Where a thread stands ---- */
 
-struct save {
-	struct smal_saved *saved;
-	uintptr_t frame;
-};
-
 /* The words from here to the frame hold the registers, and so does the one that it
- * points at: the caller's frame pointer. */
-static void save_words(uintptr_t low, void *argument)
+ * points at: the caller's frame pointer. The caller pushed its own at the frame,
+ * smal_os_with_stack the others right above low; what a tool puts in between may be
+ * more than there is room for. */
+void smal_saved_words(uintptr_t low, void *argument)
 {
-	const struct save *save = argument;
+	const struct smal_save *save = argument;
+	struct smal_saved *saved = save->saved;
 	uintptr_t limit = save->frame + sizeof(uintptr_t);
-	size_t count = (limit - low) / sizeof(uintptr_t);
+	size_t count = smal_min((limit - low) / sizeof(uintptr_t), SMAL_SAVED_WORDS);
+	size_t last = count / 2;
 
-	save->saved->low = save->frame;
-	save->saved->count = (unsigned)smal_min(count, SMAL_SAVED_WORDS);
-	/* Where the compiler pushes more than there is room for, the last ones, which
-	 * are the registers, count. */
-	smal_os_copy_words(save->saved->words,
-	                   (const uintptr_t *)(limit - save->saved->count * sizeof(uintptr_t)),
-	                   save->saved->count);
-}
-
-void smal_saved_store(struct smal_saved *saved, uintptr_t frame)
-{
-	struct save save = { saved, frame };
-
-	smal_os_with_stack(save_words, &save);
+	saved->low = save->frame;
+	saved->count = (unsigned)count;
+	smal_os_copy_words(saved->words, (const uintptr_t *)low, count - last);
+	smal_os_copy_words(saved->words + (count - last),
+	                   (const uintptr_t *)(limit - last * sizeof(uintptr_t)), last);
 }
 
 /* Parcels that are all empty, whatever the stride: even one of 0 bytes. */

@@ -32,7 +32,7 @@ static enum smal_error resize_large(struct smal_attached *thread, struct smal_bu
 		if (!zeroed)
 			memset(base + had, 0, bytes - had);
 	}
-	hole->counts.claimed_large_bytes += bytes - had;
+	hole->counts.claimed_large_bytes += (uint64_t)bytes - had;
 	smal_pace_heap(gc, bytes - had);
 	smal_pace_allocated(thread, bytes > had ? bytes - had : 0);
 	return SMAL_OK;

@@ -147,6 +147,7 @@ void nomem_sweep(const struct nomem_scenario *scenario, enum nomem_source from, 
 	ck_assert_uint_gt(nth, 1);
 	if (scenario->seen == NOMEM_UNSEEN)
 		ck_assert_uint_eq(failed, 0);
-	else if (!test_is_slow() && (on || from == NOMEM_LIBRARY))
+	/* What the system is asked for may be less than what it is told. */
+	else if (!test_is_slow() && from == NOMEM_LIBRARY)
 		ck_assert_uint_gt(failed, 0);
 }

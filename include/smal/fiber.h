@@ -12,7 +12,9 @@
  * Of a stack that does not run, the part in use is a root: from the frame that
  * called smal_fiber_switch to the stack's limit, and the registers as they were
  * then. What the switch itself saves elsewhere (a ucontext_t) need not be
- * scanned: every pointer that the caller holds in a register has been copied.
+ * scanned: every pointer that the caller holds in a register has been copied, and
+ * so have 64 words of its frame, in case that is left before the switch is made (a
+ * call in tail position).
  * A fiber that has not run yet has no roots: objects that are handed to it at
  * its start must be held by something else until it runs.
  *
@@ -34,7 +36,7 @@ struct smal_fiber;
  *
  * Returns SMAL_OK, SMAL_ERROR_NO_MEMORY, SMAL_ERROR_BUSY (from a callback), or
  * SMAL_ERROR_INVALID (no memory is given; the sink is told). Any thread. About
- * 300 bytes each.
+ * 1,100 bytes each.
  */
 SMAL_API enum smal_error smal_fiber_create(struct smal_gc *gc, const void *base,
                                            size_t bytes, struct smal_fiber **fiber);

@@ -120,7 +120,7 @@ SMAL_NOINLINE enum smal_error smal_fiber_switch(struct smal_thread *public, stru
 		return smal_fail(SMAL_ERROR_BUSY, __func__, "fiber is current already", fiber, "%s",
 		                 fiber == from ? "this thread's" : "another thread's");
 	}
-	smal_saved_store(&from->saved, (uintptr_t)__builtin_frame_address(0));
+	smal_saved_store(&from->saved, (uintptr_t)__builtin_frame_address(0), from->limit);
 	thread->current = fiber;
 	smal_atomic_store(&from->thread, 0);
 	smal_gc_end(thread);

@@ -157,7 +157,11 @@ struct smal_hole {
 
 /* Words in which callee-saved registers are kept for a thread that has left, or a
  * stack that does not run. */
-enum { SMAL_SAVED_WORDS = 48 };
+enum {
+	SMAL_SAVED_BELOW = 48,
+	SMAL_SAVED_ABOVE = 64,
+	SMAL_SAVED_WORDS = SMAL_SAVED_BELOW + SMAL_SAVED_ABOVE
+};
 
 struct smal_saved {
 	/* The lowest address in use of the stack; 0: nothing is. */
@@ -528,12 +532,14 @@ void smal_phase_wake(struct smal_gc *gc);
  * frame is its own; inline, so that nobody else pushes registers on the way. */
 struct smal_save {
 	struct smal_saved *saved;
-	uintptr_t frame;
+	/* Of the stack, the limit. */
+	uintptr_t frame, limit;
 };
 void smal_saved_words(uintptr_t low, void *save);
-static SMAL_ALWAYS_INLINE void smal_saved_store(struct smal_saved *saved, uintptr_t frame)
+static SMAL_ALWAYS_INLINE void smal_saved_store(struct smal_saved *saved, uintptr_t frame,
+                                                uintptr_t limit)
 {
-	struct smal_save save = { saved, frame };
+	struct smal_save save = { saved, frame, limit - frame < SIZE_MAX / 2 ? limit : 0 };
 
 	smal_os_with_stack(smal_saved_words, &save);
 }

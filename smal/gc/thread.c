@@ -30,7 +30,9 @@ static __thread struct smal_attached *attachments;
 
 enum {
 	PARCEL_BYTES = SMAL_KINDS * sizeof(struct smal_parcel),
-	HOLE_BYTES = SMAL_KINDS * sizeof(struct smal_hole)
+	HOLE_BYTES = SMAL_KINDS * sizeof(struct smal_hole),
+	/* All that a thread has is one run: parcels, holes, the attachment. */
+	RUN_BYTES = PARCEL_BYTES + HOLE_BYTES + sizeof(struct smal_attached)
 };
 
 struct smal_attached *smal_attachments(void)
@@ -132,14 +134,10 @@ static struct smal_attached *thread_memory(struct smal_gc *gc)
 
 	if (link != NULL)
 		return SMAL_CONTAINER(link, struct smal_attached, link);
-	thread = smal_element_take(gc->books, sizeof *thread);
-	if (thread == NULL)
+	run = smal_space_take(gc->books, RUN_BYTES, SMAL_CHUNK, &zeroed);
+	if (run == NULL)
 		return NULL;
-	run = smal_space_take(gc->books, PARCEL_BYTES + HOLE_BYTES, SMAL_CHUNK, &zeroed);
-	if (run == NULL) {
-		smal_element_give(gc->books, thread);
-		return NULL;
-	}
+	thread = (void *)(run + PARCEL_BYTES + HOLE_BYTES);
 	memset(thread, 0, sizeof *thread);
 	thread->parcels = thread->public.parcels = (void *)run;
 	thread->holes = (void *)(run + PARCEL_BYTES);
@@ -265,10 +263,10 @@ void smal_threads_fini(struct smal_gc *gc)
 	struct smal_link *link;
 
 	while ((link = smal_link_pop(&gc->spare_threads)) != NULL) {
-		struct smal_attached *thread = SMAL_CONTAINER(link, struct smal_attached, link);
+		const struct smal_attached *thread =
+			SMAL_CONTAINER(link, struct smal_attached, link);
 
-		smal_space_give(gc->books, thread->parcels, PARCEL_BYTES + HOLE_BYTES);
-		smal_element_give(gc->books, thread);
+		smal_space_give(gc->books, thread->parcels, RUN_BYTES);
 	}
 }
 

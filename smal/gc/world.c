@@ -44,20 +44,25 @@ enum {
 /* The words from here to the frame hold the registers, and so does the one that it
  * points at: the caller's frame pointer. The caller pushed its own at the frame,
  * smal_os_with_stack the others right above low; what a tool puts in between may be
- * more than there is room for. */
+ * more than there is room for. And the words above the frame: a function that is
+ * left before the program waits or switches (a wrapper; a call in tail position) has
+ * pushed registers there, which it gives back as it returns. */
 void smal_saved_words(uintptr_t low, void *argument)
 {
 	const struct smal_save *save = argument;
 	struct smal_saved *saved = save->saved;
 	uintptr_t limit = save->frame + sizeof(uintptr_t);
-	size_t count = smal_min((limit - low) / sizeof(uintptr_t), SMAL_SAVED_WORDS);
-	size_t last = count / 2;
+	size_t count = smal_min((limit - low) / sizeof(uintptr_t), SMAL_SAVED_BELOW);
+	size_t last = count / 2, above = 0;
 
-	saved->low = save->frame;
-	saved->count = (unsigned)count;
 	smal_os_copy_words(saved->words, (const uintptr_t *)low, count - last);
 	smal_os_copy_words(saved->words + (count - last),
 	                   (const uintptr_t *)(limit - last * sizeof(uintptr_t)), last);
+	if (save->limit > limit)
+		above = smal_min((save->limit - limit) / sizeof(uintptr_t), SMAL_SAVED_ABOVE);
+	smal_os_copy_words(saved->words + count, (const uintptr_t *)limit, above);
+	saved->low = save->frame;
+	saved->count = (unsigned)(count + above);
 }
 
 /* Parcels that are all empty, whatever the stride: even one of 0 bytes. */
@@ -178,7 +183,7 @@ void smal_thread_away(struct smal_attached *thread, uintptr_t frame)
 		return;
 	smal_gc_begin(thread);
 	locate(thread, frame);
-	smal_saved_store(&thread->saved, frame);
+	smal_saved_store(&thread->saved, frame, thread->current->limit);
 	thread->parked = true;
 	go_away(thread);
 	smal_gc_end(thread);
@@ -487,7 +492,8 @@ SMAL_NOINLINE enum smal_error smal_thread_leave(struct smal_thread *public)
 		return error;
 	smal_gc_begin(thread);
 	locate(thread, (uintptr_t)__builtin_frame_address(0));
-	smal_saved_store(&thread->saved, (uintptr_t)__builtin_frame_address(0));
+	smal_saved_store(&thread->saved, (uintptr_t)__builtin_frame_address(0),
+	                 thread->current->limit);
 	thread->left = true;
 	go_away(thread);
 	smal_gc_end(thread);

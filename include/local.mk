@@ -17,5 +17,6 @@ pkginclude_HEADERS += \
 	include/smal/finalizer.h \
 	include/smal/map.h \
 	include/smal/explain.h \
+	include/smal/heap.h \
 	include/smal/stats.h \
 	include/smal/check.h

@@ -10,8 +10,9 @@
 #   R1  an include names a file of a lower floor, an earlier file of its own
 #       floor, or a public header; nothing else in quotes, and <config.h>;
 #   R2  only smal/base/atomic.h includes <atomic_ops.h>;
-#   R3  only smal/os/ includes the headers of an operating system or a tool,
-#       and asks which system it is compiled for;
+#   R3  only smal/os/, and smal/compat/, which has the system's names, includes the
+#       headers of an operating system or a tool, and asks which system it is
+#       compiled for;
 #   R4  the file stands in its floor's list, and what stands there exists;
 #   R5  as built below BUILD, no object refers to a name that only an object of a
 #       higher floor defines (public headers are open to all floors: this is what
@@ -88,6 +89,9 @@ present=$(find smal -name '*.[ch]' | LC_ALL=C sort)
 				return at[i]
 		return ""
 	}
+	function of_system(file) {
+		return folder(file) == "smal/os" || folder(file) == "smal/compat"
+	}
 	$1 == "L" { rank[$2] = ++ranks; next }
 	$1 == "P" { public[$2] = 1; next }
 	$1 == "O" { system_header[$2] = 1; next }
@@ -99,7 +103,7 @@ present=$(find smal -name '*.[ch]' | LC_ALL=C sort)
 		next
 	}
 	$1 == "M" {
-		if (folder(file) != "smal/os")
+		if (!of_system(file))
 			bad($2, "asks for the system, which only smal/os/ may")
 		next
 	}
@@ -118,7 +122,7 @@ present=$(find smal -name '*.[ch]' | LC_ALL=C sort)
 		} else if (path == "atomic_ops.h") {
 			if (file != "smal/base/atomic.h")
 				bad(line, "includes <atomic_ops.h>, which only smal/base/atomic.h may")
-		} else if (folder(file) != "smal/os") {
+		} else if (!of_system(file)) {
 			start = path
 			sub(/\/.*$/, "/", start)
 			if (start in system_header)

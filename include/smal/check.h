@@ -9,6 +9,8 @@
  *     check=mark   after each marking, mark a second time in the simplest
  *                  possible way, and report any difference
  *     check=all    check=mark, and smal_check after each collection
+ *     check=1      guards on the blocks of all heaps (smal/heap.h): overruns and
+ *                  writes after free are found when blocks are freed
  *     decay=MS     give free memory back after so many milliseconds
  *                  (default 1000; 0: at once)
  *     log          a line on standard error for each collection

@@ -51,6 +51,8 @@ const char *smal_options_parse(struct smal_options *options, const char *text)
 			options->check_mark = true;
 		else if (is_word(text, n, "check=all"))
 			options->check_mark = options->check_all = true;
+		else if (is_word(text, n, "check=1"))
+			options->check_heap = true;
 		else if (is_word(text, n, "log"))
 			options->log = true;
 		else if (n != 0 && !number_after(text, n, "torture", &options->torture) &&

@@ -12,6 +12,7 @@ struct smal_options {
 	unsigned torture;
 	bool check_mark;
 	bool check_all;
+	bool check_heap;
 	bool log;
 	unsigned decay_ms;
 };

@@ -14,7 +14,7 @@
 #include <smal/base/list.h>
 #include <smal/base/option.h>
 
-/* Numbers of collectors and heaps, as they stand in owner words. */
+/* Numbers of collectors, heaps and their caches, as they stand in owner words. */
 enum { SMAL_OWNERS = 65536 };
 
 struct smal_process {
@@ -38,10 +38,23 @@ struct smal_process {
 	struct smal_link instances;
 	bool fork_handlers;
 
-	/* gc/instance.c: a bit for each owner number that is taken; 0 never is free. */
+	/* heap/heap.c: the spaces that all heaps share, of blocks and of the heaps' own
+	 * structures; the heap of who names none. */
+	volatile AO_t heap_space, heap_books, default_heap;
+	/* All heaps, and caches of heaps that have ended, of smal_os_heaps_lock. Their
+	 * next is NULL before the first heap. */
+	struct smal_link heaps, spare_caches;
+	/* heap/empty.c: addresses without memory; with that lock. */
+	void *empties;
+
+	/* A bit for each owner number that is taken; 0 is nobody's. */
 	volatile AO_t owners[SMAL_OWNERS / (sizeof(AO_t) * 8)];
 };
 
 extern struct smal_process smal_process;
+
+/* A number that nobody has, or 0; and giving it back. Any thread. */
+uint16_t smal_owner_take(void);
+void smal_owner_give(uint16_t owner);
 
 #endif

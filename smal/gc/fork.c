@@ -180,5 +180,5 @@ static void after_in_child(void)
 
 bool smal_fork_handle(void)
 {
-	return smal_os_at_fork(before_fork, after_in_parent, after_in_child);
+	return smal_os_at_fork(SMAL_OS_GC, before_fork, after_in_parent, after_in_child);
 }

@@ -14,8 +14,7 @@
 
 enum {
 	QUEUE_WORDS = 8192,
-	TABLE_BYTES = SMAL_KINDS * (sizeof(struct smal_kind *) + sizeof(struct smal_scan)),
-	OWNER_BITS = sizeof(AO_t) * 8
+	TABLE_BYTES = SMAL_KINDS * (sizeof(struct smal_kind *) + sizeof(struct smal_scan))
 };
 
 /* A space of the process's, made if it is not there yet; or NULL. */
@@ -52,30 +51,6 @@ static bool process_spaces(struct smal_space **space, struct smal_space **books)
 	smal_stride_sides(&options);
 	*space = process_space(&smal_process.space, &options);
 	return *space != NULL;
-}
-
-/* A number for a collector, or 0. */
-static uint16_t take_owner(void)
-{
-	for (unsigned i = 1; i < SMAL_OWNERS; i++) {
-		volatile AO_t *word = &smal_process.owners[i / OWNER_BITS];
-		uintptr_t bit = (uintptr_t)1 << (i % OWNER_BITS);
-
-		if ((smal_atomic_load_relaxed(word) & bit) == 0 &&
-		    (smal_atomic_or(word, bit) & bit) == 0)
-			return (uint16_t)i;
-	}
-	return 0;
-}
-
-static void give_owner(uint16_t owner)
-{
-	volatile AO_t *word = &smal_process.owners[owner / OWNER_BITS];
-	uintptr_t bit = (uintptr_t)1 << (owner % OWNER_BITS), old;
-
-	do
-		old = smal_atomic_load_relaxed(word);
-	while (!smal_atomic_cas(word, old, old & ~bit));
 }
 
 static enum smal_error options_copy(struct smal_gc_options *to,
@@ -126,7 +101,7 @@ static enum smal_error instance_create(struct smal_space *space, struct smal_spa
 		return SMAL_ERROR_NO_MEMORY;
 	}
 	memset(gc, 0, sizeof *gc);
-	gc->owner = take_owner();
+	gc->owner = smal_owner_take();
 	if (gc->owner == 0) {
 		smal_space_give(books, run, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
 		smal_element_give(books, gc);
@@ -224,7 +199,7 @@ enum smal_error smal_gc_destroy(struct smal_gc *gc)
 	smal_fibers_fini(gc);
 	smal_queues_fini(gc);
 	smal_threads_fini(gc);
-	give_owner(gc->owner);
+	smal_owner_give(gc->owner);
 	smal_space_give(gc->books, gc->queue, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
 	gc->magic = SMAL_MAGIC_GONE;
 	smal_element_give(gc->books, gc);

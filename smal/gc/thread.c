@@ -180,7 +180,7 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
 	SMAL_REQUIRE(smal_attached_self(gc) == NULL, SMAL_ERROR_BUSY,
 	             "this thread is attached already", gc, "%s", "its collector");
-	if (!smal_os_stack_bounds(&base, &limit) || !smal_os_at_thread_end(detach_all))
+	if (!smal_os_stack_bounds(&base, &limit) || !smal_os_at_thread_end(SMAL_OS_GC, detach_all))
 		return SMAL_ERROR_NO_MEMORY;
 	smal_gc_lock(gc);
 	thread = thread_memory(gc);

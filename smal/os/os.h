@@ -36,6 +36,12 @@ bool smal_os_release(void *base, size_t bytes);
 /* Asks for huge pages on a range, or for none. Only ever a hint. */
 void smal_os_huge(void *base, size_t bytes, bool on);
 
+/* errno, for functions that keep it or that say why they failed. */
+enum smal_os_errno { SMAL_OS_NO_MEMORY, SMAL_OS_INVALID };
+int smal_os_errno(void);
+void smal_os_errno_restore(int saved);
+void smal_os_errno_set(enum smal_os_errno why);
+
 /* Calls above that failed, since the process began. */
 uint64_t smal_os_failures(void);
 
@@ -62,6 +68,9 @@ extern struct smal_os_lock smal_os_process_lock;
  * takes it is outside (gc/gc.h, smal_gc_begin). */
 extern struct smal_os_lock smal_os_instances_lock;
 
+/* The lock of the process's list of heaps: above theirs, below nothing. */
+extern struct smal_os_lock smal_os_heaps_lock;
+
 /* A word that no other live thread has. */
 uintptr_t smal_os_thread_id(void);
 
@@ -84,13 +93,20 @@ void smal_os_signal_send(pthread_t thread, int number);
 /* True if the thread runs on its alternate signal stack, and where that is. */
 bool smal_os_alternate_stack(uintptr_t *base, uintptr_t *limit);
 
-/* Has `end` called when this thread ends, after what other libraries do then.
- * False: not enough memory. Any number of times; all with the same function. */
-bool smal_os_at_thread_end(void (*end)(void));
+/* Has `end` called when this thread ends, after what other libraries do then; the
+ * collectors' before the heaps'. False: not enough memory. Any number of times;
+ * for a floor always with the same function, which may find nothing to do. */
+enum smal_os_floor { SMAL_OS_GC, SMAL_OS_HEAP };
+bool smal_os_at_thread_end(enum smal_os_floor floor, void (*end)(void));
 
-/* Has the functions called before a fork, and after it on either side. Once for
- * the process. False: not enough memory. */
-bool smal_os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
+/* Has the functions called before a fork, and after it on either side: before it the
+ * heaps' first, whose locks are above the process's. Once for a floor. False: not
+ * enough memory. */
+bool smal_os_at_fork(enum smal_os_floor floor, void (*before)(void), void (*parent)(void),
+                     void (*child)(void));
+
+/* True only if the process never had a second thread. */
+bool smal_os_single_threaded(void);
 
 /* Bytes that the control group of the process may use, or SIZE_MAX. */
 size_t smal_os_memory_limit(void);

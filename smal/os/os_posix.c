@@ -24,6 +24,7 @@ static volatile AO_t failures;
 
 struct smal_os_lock smal_os_process_lock = SMAL_OS_LOCK_INIT;
 struct smal_os_lock smal_os_instances_lock = SMAL_OS_LOCK_INIT;
+struct smal_os_lock smal_os_heaps_lock = SMAL_OS_LOCK_INIT;
 
 static bool check(int result, int saved_errno)
 {
@@ -93,6 +94,21 @@ void smal_os_huge(void *base, size_t bytes, bool on)
 	(void)bytes;
 	(void)on;
 #endif
+}
+
+int smal_os_errno(void)
+{
+	return errno;
+}
+
+void smal_os_errno_restore(int saved)
+{
+	errno = saved;
+}
+
+void smal_os_errno_set(enum smal_os_errno why)
+{
+	errno = why == SMAL_OS_NO_MEMORY ? ENOMEM : EINVAL;
 }
 
 uint64_t smal_os_failures(void)

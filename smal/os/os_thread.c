@@ -24,6 +24,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define HAVE_SINGLE_THREADED 1
+#endif
+#endif
+
 #ifdef __linux__
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -124,7 +131,8 @@ bool smal_os_alternate_stack(uintptr_t *base, uintptr_t *limit)
 static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 static bool end_key_is_made;
-static volatile AO_t end_function;
+/* The floors that want to know, in the order in which they are called. */
+static volatile AO_t end_functions[2];
 
 /* The value counts the rounds. */
 static void on_end(void *value)
@@ -134,7 +142,12 @@ static void on_end(void *value)
 	if (round + 1 < PTHREAD_DESTRUCTOR_ITERATIONS &&
 	    pthread_setspecific(end_key, (void *)(round + 1)) == 0)
 		return;
-	((void (*)(void))smal_atomic_load(&end_function))();
+	for (unsigned i = 0; i < 2; i++) {
+		uintptr_t end = smal_atomic_load(&end_functions[i]);
+
+		if (end != 0)
+			((void (*)(void))end)();
+	}
 }
 
 static void make_end_key(void)
@@ -142,16 +155,69 @@ static void make_end_key(void)
 	end_key_is_made = pthread_key_create(&end_key, on_end) == 0;
 }
 
-bool smal_os_at_thread_end(void (*end)(void))
+bool smal_os_at_thread_end(enum smal_os_floor floor, void (*end)(void))
 {
 	pthread_once(&end_once, make_end_key);
 	if (!end_key_is_made)
 		return false;
-	smal_atomic_store(&end_function, (uintptr_t)end);
+	smal_atomic_store(&end_functions[floor], (uintptr_t)end);
 	return pthread_setspecific(end_key, (void *)(uintptr_t)1) == 0;
 }
 
-bool smal_os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void))
+/* ---- Forks ---- */
+
+static volatile AO_t fork_functions[3][2];
+
+static void call_fork_functions(unsigned when, bool upwards)
 {
-	return pthread_atfork(before, parent, child) == 0;
+	for (unsigned i = 0; i < 2; i++) {
+		uintptr_t function = smal_atomic_load(&fork_functions[when][upwards ? i : 1 - i]);
+
+		if (function != 0)
+			((void (*)(void))function)();
+	}
+}
+
+static void before_fork(void)
+{
+	call_fork_functions(0, false);
+}
+
+static void after_in_parent(void)
+{
+	call_fork_functions(1, true);
+}
+
+static void after_in_child(void)
+{
+	call_fork_functions(2, true);
+}
+
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static bool fork_is_handled;
+
+static void handle_fork(void)
+{
+	fork_is_handled = pthread_atfork(before_fork, after_in_parent, after_in_child) == 0;
+}
+
+bool smal_os_at_fork(enum smal_os_floor floor, void (*before)(void), void (*parent)(void),
+                     void (*child)(void))
+{
+	pthread_once(&fork_once, handle_fork);
+	if (!fork_is_handled)
+		return false;
+	smal_atomic_store(&fork_functions[1][floor], (uintptr_t)parent);
+	smal_atomic_store(&fork_functions[2][floor], (uintptr_t)child);
+	smal_atomic_store(&fork_functions[0][floor], (uintptr_t)before);
+	return true;
+}
+
+bool smal_os_single_threaded(void)
+{
+#ifdef HAVE_SINGLE_THREADED
+	return __libc_single_threaded;
+#else
+	return false;
+#endif
 }

@@ -58,6 +58,57 @@ static int fold_map(const struct smal_binmap *map, struct smal_binmap fold[SMAL_
 	return any != 0 ? k : k - 1;
 }
 
+/* The starts of the windows of 2^(k+1) units whose halves are windows of 2^k. */
+static uint64_t windows_of_pairs(uint64_t halves, unsigned k)
+{
+	return halves & halves >> (1u << k) & aligned[k + 1];
+}
+
+/* The starts of the windows of 2^order units (at most 64) in a word of free ones. */
+static uint64_t windows(uint64_t free, unsigned order)
+{
+	for (unsigned k = 0; k < order && free != 0; k++)
+		free = windows_of_pairs(free, k);
+	return free;
+}
+
+/* The largest k with a window of 2^k free units; -1 if nothing is free. */
+static int map_order(const struct smal_binmap *map)
+{
+	const uint64_t *word = map->word;
+	int order = -1;
+
+	if ((word[0] | word[1]) == 0 || (word[2] | word[3]) == 0)
+		return (word[0] | word[1] | word[2] | word[3]) == 0 ? 8 : 7;
+	for (int w = 0; w < 4 && order < 6; w++) {
+		/* Is there one larger than the largest so far? */
+		uint64_t free = windows(~word[w], (unsigned)order + 1);
+
+		while (free != 0) {
+			order++;
+			free = order < 6 ? windows_of_pairs(free, (unsigned)order) : 0;
+		}
+	}
+	return order;
+}
+
+/* The lowest window of 2^order free units, or SMAL_FAN. */
+static unsigned map_lowest(const struct smal_binmap *map, unsigned order)
+{
+	unsigned words = order <= 6 ? 1 : 1u << (order - 6);
+
+	for (unsigned w = 0; w < 4; w += words) {
+		uint64_t used = map->word[w], free;
+
+		for (unsigned i = 1; i < words; i++)
+			used |= map->word[w + i];
+		free = windows(~used, order < 6 ? order : 6);
+		if (free != 0)
+			return w * 64 + (unsigned)__builtin_ctzll(free);
+	}
+	return SMAL_FAN;
+}
+
 static struct smal_binmap *node_map(const struct smal_level *level, uint32_t node)
 {
 	return smal_fsa_at(level->maps, level->map_index[node]);
@@ -102,8 +153,8 @@ static void ring_remove(struct smal_level *level, uint32_t index)
 static void node_settle(struct smal_level *level, uint32_t index)
 {
 	struct smal_node *node = &level->nodes[index];
-	struct smal_binmap fold[SMAL_ORDERS];
-	int order = fold_map(node_map(level, index), fold);
+	const struct smal_binmap *map = node_map(level, index);
+	int order = map_order(map);
 
 	if (order < 0) {
 		smal_fsa_give(level->maps, level->map_index[index]);
@@ -111,12 +162,7 @@ static void node_settle(struct smal_level *level, uint32_t index)
 		return;
 	}
 	node->order = (uint8_t)order;
-	for (unsigned w = 0; w < 4; w++) {
-		if (fold[0].word[w] != 0) {
-			node->free_index = (uint8_t)(w * 64 + (unsigned)__builtin_ctzll(fold[0].word[w]));
-			break;
-		}
-	}
+	node->free_index = (uint8_t)map_lowest(map, 0);
 	ring_insert(level, index);
 }
 
@@ -199,11 +245,11 @@ static void node_use(struct smal_level *level, uint32_t index, unsigned unit, un
 static unsigned map_find(const struct smal_binmap *map, unsigned order, bool first_fit)
 {
 	struct smal_binmap fold[SMAL_ORDERS];
-	int largest = fold_map(map, fold);
+	int largest;
 
 	if (first_fit)
-		largest = (int)order;
-
+		return map_lowest(map, order);
+	largest = fold_map(map, fold);
 	for (int k = (int)order; k <= largest; k++) {
 		for (unsigned w = 0; w < 4; w++) {
 			uint64_t only = fold[k].word[w];
@@ -246,13 +292,17 @@ bool smal_level_take(struct smal_level *level, unsigned n, unsigned order, uint3
 static unsigned find_below(const struct smal_level *level, uint32_t node, unsigned order,
                            uint32_t limit)
 {
-	struct smal_binmap map = *node_map(level, node), fold[SMAL_ORDERS];
+	struct smal_binmap map = *node_map(level, node);
+	uint32_t first = limit > node * SMAL_FAN ? limit - node * SMAL_FAN : 0;
 
-	for (uint32_t unit = limit > node * SMAL_FAN ? limit - node * SMAL_FAN : 0;
-	     unit < SMAL_FAN; unit++)
-		map.word[unit / 64] |= (uint64_t)1 << (unit % 64);
-	return fold_map(&map, fold) >= (int)order ? map_find(&map, order, level->first_fit)
-	                                          : SMAL_FAN;
+	if (first < SMAL_FAN) {
+		map.word[first / 64] |= ~(uint64_t)0 << (first % 64);
+		for (unsigned w = first / 64 + 1; w < 4; w++)
+			map.word[w] = ~(uint64_t)0;
+	}
+	if (level->first_fit)
+		return map_lowest(&map, order);
+	return map_order(&map) >= (int)order ? map_find(&map, order, false) : SMAL_FAN;
 }
 
 bool smal_level_take_below(struct smal_level *level, unsigned n, unsigned order, uint32_t limit,

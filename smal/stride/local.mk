@@ -5,6 +5,7 @@
 libsmal_core_la_SOURCES += \
 	smal/stride/bitmap.h \
 	smal/stride/stride.h \
+	smal/stride/buffer.c \
 	smal/stride/stride.c \
 	smal/stride/walk.c \
 	smal/stride/verify.c

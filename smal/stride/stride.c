@@ -44,13 +44,6 @@ void smal_stride_sides(struct smal_space_options *options)
 	options->lazy_sides |= 1u << (SMAL_SIDE_MASK + 2);
 }
 
-static void set_owner(const struct smal_segment *segment, size_t first, size_t limit,
-                      uint32_t owner)
-{
-	for (size_t id = first; id < limit; id++)
-		smal_atomic_store_u32(smal_segment_owner(segment, id), owner);
-}
-
 /* The template of a stride, shared by all strides of its size in the space. */
 static const smal_word *template_for(struct smal_space *space, size_t stride_bytes,
                                      uint32_t slots, uint32_t words)
@@ -113,30 +106,6 @@ bool smal_stride_init(struct smal_stride *stride, struct smal_space *space, uint
 	return true;
 }
 
-static smal_word summary_of(const struct smal_buffer *buffer, size_t first, size_t words)
-{
-	const smal_word *live = smal_buffer_live(buffer), *full = buffer->stride->full;
-
-	for (size_t w = first; w < first + words && w < buffer->stride->words; w++)
-		if (live[w] != full[w])
-			return 1;
-	return 0;
-}
-
-/* Brings the summary bits for the words [first, limit) up to date. */
-static void summarize(struct smal_buffer *buffer, size_t first, size_t limit)
-{
-	size_t each = smal_stride_summary_words(buffer->stride);
-
-	for (size_t i = first / each; i * each < limit; i++) {
-		smal_word bit = (smal_word)1 << i;
-
-		buffer->summary &= ~bit;
-		if (summary_of(buffer, i * each, each))
-			buffer->summary |= bit;
-	}
-}
-
 static void list_by_use(struct smal_buffer *buffer)
 {
 	struct smal_stride *stride = buffer->stride;
@@ -153,6 +122,12 @@ static void list_by_use(struct smal_buffer *buffer)
 
 struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 {
+	return smal_stride_grow_aligned(stride, bytes, SMAL_ID_BYTES);
+}
+
+struct smal_buffer *smal_stride_grow_aligned(struct smal_stride *stride, size_t bytes,
+                                             size_t align_bytes)
+{
 	bool large = stride->stride_bytes == 0, zeroed;
 	struct smal_segment *segment;
 	struct smal_buffer *buffer;
@@ -160,7 +135,7 @@ struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 	void *run;
 
 	bytes = large ? smal_round_up(bytes, SMAL_CHUNK) : stride->buffer_bytes;
-	run = smal_space_take(stride->space, bytes, SMAL_ID_BYTES, &zeroed);
+	run = smal_space_take(stride->space, bytes, align_bytes, &zeroed);
 	if (run == NULL)
 		return NULL;
 	if (stride->masks > 2 &&
@@ -182,7 +157,7 @@ struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 	for (size_t i = 0; i < ids; i++)
 		*smal_segment_back(segment, id + i) = (uint32_t)i;
 	buffer->summary = stride->empty_summary;
-	set_owner(segment, id, id + ids, smal_stride_owner_word(stride));
+	smal_segment_set_owner(segment, id, id + ids, smal_stride_owner_word(stride));
 	smal_os_lock_take(&stride->lock);
 	stride->buffers++;
 	stride->heap_bytes += bytes;
@@ -204,18 +179,18 @@ bool smal_buffer_resize(struct smal_buffer *buffer, size_t bytes, bool *zeroed)
 	    !smal_space_extend(stride->space, base, smal_buffer_bytes(buffer), bytes, zeroed))
 		return false;
 	/* Once the space has them, ids may be another buffer's at once. */
-	set_owner(segment, buffer->id + has, buffer->id + had, 0);
+	smal_segment_set_owner(segment, buffer->id + has, buffer->id + had, 0);
 	if (bytes < smal_buffer_bytes(buffer)) {
 		smal_os_tool_forbid(base + bytes, smal_buffer_bytes(buffer) - bytes);
 		if (!smal_space_give(stride->space, base + bytes, smal_buffer_bytes(buffer) - bytes)) {
 			smal_os_tool_allow(base + bytes, smal_buffer_bytes(buffer) - bytes);
-			set_owner(segment, buffer->id + has, buffer->id + had, smal_stride_owner_word(stride));
+			smal_segment_set_owner(segment, buffer->id + has, buffer->id + had, smal_stride_owner_word(stride));
 			return false;
 		}
 	}
 	for (size_t i = had; i < has; i++)
 		*smal_segment_back(segment, buffer->id + i) = (uint32_t)i;
-	set_owner(segment, buffer->id + had, buffer->id + has, smal_stride_owner_word(stride));
+	smal_segment_set_owner(segment, buffer->id + had, buffer->id + has, smal_stride_owner_word(stride));
 	smal_os_lock_take(&stride->lock);
 	stride->heap_bytes += bytes - smal_buffer_bytes(buffer);
 	buffer->chunks = (uint32_t)(bytes >> SMAL_CHUNK_LOG2);
@@ -234,7 +209,7 @@ static void drop(struct smal_buffer *buffer)
 
 	stride->buffers--;
 	stride->heap_bytes -= bytes;
-	set_owner(segment, buffer->id, buffer->id + ids, 0);
+	smal_segment_set_owner(segment, buffer->id, buffer->id + ids, 0);
 	for (unsigned i = 0; i < stride->masks && buffer->used_slots != 0; i++)
 		memset(smal_buffer_mask(buffer, i), 0, stride->words * sizeof(smal_word));
 	smal_atomic_store((volatile AO_t *)&buffer->stride, 0);
@@ -281,21 +256,12 @@ void *smal_stride_take(struct smal_stride *stride)
 	if (stride->stride_bytes % SMAL_GRANULE != 0)
 		slot = smal_buffer_slot(buffer, slot + SMAL_GRANULE - 1);
 	live[w] |= free & -free;
-	summarize(buffer, w, w + 1);
+	smal_buffer_summarize(buffer, w, w + 1);
 	buffer->used_slots++;
 	list_by_use(buffer);
 out:
 	smal_os_lock_give(&stride->lock);
 	return (void *)slot;
-}
-
-uintptr_t smal_buffer_find_slot(const struct smal_buffer *buffer, uintptr_t address)
-{
-	uintptr_t slot = smal_buffer_slot(buffer, address);
-
-	if (slot + smal_buffer_slot_bytes(buffer) - smal_buffer_base(buffer) > smal_buffer_bytes(buffer))
-		return 0;
-	return smal_bit_load(smal_buffer_live(buffer), smal_buffer_bit(buffer, slot)) ? slot : 0;
 }
 
 bool smal_stride_give(struct smal_stride *stride, void *address)
@@ -345,27 +311,6 @@ struct smal_buffer *smal_stride_claim(struct smal_stride *stride, const void *cl
 	return buffer;
 }
 
-uint32_t smal_buffer_recount(struct smal_buffer *buffer)
-{
-	const smal_word *live = smal_buffer_live(buffer), *full = buffer->stride->full;
-	size_t each = smal_stride_summary_words(buffer->stride), words = buffer->stride->words;
-	smal_word summary = 0;
-	uint32_t used = 0;
-
-	for (size_t w = 0; w < words; w++)
-		used += smal_word_count(live[w]);
-	for (size_t w = 0, bit = 0; w < words; bit++) {
-		bool room = false;
-
-		for (size_t i = 0; i < each && w < words; i++, w++)
-			room |= live[w] != full[w];
-		summary |= (smal_word)room << bit;
-	}
-	buffer->used_slots = (uint16_t)used;
-	buffer->summary = summary;
-	return used;
-}
-
 void smal_stride_unclaim(struct smal_buffer *buffer)
 {
 	struct smal_stride *stride = buffer->stride;
@@ -376,6 +321,81 @@ void smal_stride_unclaim(struct smal_buffer *buffer)
 	buffer->state = 0;
 	list_by_use(buffer);
 	smal_os_lock_give(&stride->lock);
+}
+
+/* The ids of a buffer get an owner word. */
+static void set_owner(const struct smal_buffer *buffer, uint16_t owner, uint16_t class)
+{
+	size_t ids = smal_segment_ids(buffer->segment, smal_buffer_bytes(buffer));
+
+	smal_segment_set_owner(buffer->segment, buffer->id, buffer->id + ids,
+	                       (uint32_t)owner << 16 | class);
+}
+
+static void lend(struct smal_buffer *buffer, const void *claimer, uint16_t owner)
+{
+	struct smal_stride *stride = buffer->stride;
+
+	smal_link_remove(&buffer->link);
+	buffer->state = SMAL_BUFFER_CLAIMED;
+	smal_atomic_store(&buffer->claimer, (uintptr_t)claimer);
+	stride->buffers--;
+	stride->heap_bytes -= smal_buffer_bytes(buffer);
+	set_owner(buffer, owner, stride->class);
+}
+
+struct smal_buffer *smal_stride_lend(struct smal_stride *stride, const void *claimer,
+                                     uint16_t owner)
+{
+	struct smal_buffer *buffer = NULL;
+
+	smal_os_lock_take(&stride->lock);
+	if (!smal_link_is_alone(&stride->room)) {
+		buffer = SMAL_CONTAINER(stride->room.next, struct smal_buffer, link);
+		lend(buffer, claimer, owner);
+	}
+	smal_os_lock_give(&stride->lock);
+	return buffer;
+}
+
+void smal_stride_lend_this(struct smal_buffer *buffer, const void *claimer, uint16_t owner)
+{
+	struct smal_stride *stride = buffer->stride;
+
+	smal_os_lock_take(&stride->lock);
+	lend(buffer, claimer, owner);
+	smal_os_lock_give(&stride->lock);
+}
+
+bool smal_stride_return(struct smal_buffer *buffer, bool drop_empty)
+{
+	struct smal_stride *stride = buffer->stride;
+	bool stays = !drop_empty || buffer->used_slots != 0;
+
+	smal_os_lock_take(&stride->lock);
+	smal_link_remove(&buffer->link);
+	stride->buffers++;
+	stride->heap_bytes += smal_buffer_bytes(buffer);
+	smal_atomic_store(&buffer->claimer, 0);
+	if (stays) {
+		set_owner(buffer, stride->owner, stride->class);
+		buffer->state = 0;
+		list_by_use(buffer);
+	} else {
+		drop(buffer);
+	}
+	smal_os_lock_give(&stride->lock);
+	return stays;
+}
+
+void smal_stride_retarget(struct smal_buffer *buffer, struct smal_stride *stride)
+{
+	uint16_t owner = (uint16_t)(*smal_segment_owner(buffer->segment, buffer->id) >> 16);
+
+	SMAL_ASSERT(buffer->used_slots == 0 && smal_buffer_bytes(buffer) == stride->buffer_bytes);
+	set_owner(buffer, owner, stride->class);
+	smal_atomic_store_pointer((volatile AO_t *)&buffer->stride, stride);
+	buffer->summary = stride->empty_summary;
 }
 
 /* Gives a buffer back if it is empty and nobody's, if `drop_empty` says so. */
@@ -399,15 +419,20 @@ static bool relist(struct smal_buffer *buffer, bool drop_empty)
 	return true;
 }
 
+bool smal_stride_settle_locked(struct smal_buffer *buffer, bool drop_empty)
+{
+	if (buffer->state != SMAL_BUFFER_CLAIMED)
+		smal_buffer_recount(buffer);
+	return relist(buffer, drop_empty);
+}
+
 bool smal_stride_settle(struct smal_buffer *buffer, bool drop_empty)
 {
 	struct smal_stride *stride = buffer->stride;
 	bool stays;
 
 	smal_os_lock_take(&stride->lock);
-	if (buffer->state != SMAL_BUFFER_CLAIMED)
-		smal_buffer_recount(buffer);
-	stays = relist(buffer, drop_empty);
+	stays = smal_stride_settle_locked(buffer, drop_empty);
 	smal_os_lock_give(&stride->lock);
 	return stays;
 }
@@ -441,7 +466,7 @@ enum smal_released smal_stride_release(struct smal_buffer *buffer, uintptr_t slo
 		goto out;
 	}
 	buffer->used_slots--;
-	summarize(buffer, w, w + 1);
+	smal_buffer_summarize(buffer, w, w + 1);
 	if (drop_if_empty(buffer, drop_empty))
 		released = SMAL_RELEASED_BUFFER;
 	else
@@ -474,7 +499,7 @@ struct smal_buffer *smal_stride_retake(struct smal_stride *stride, uintptr_t slo
 	smal_word_or(word, bit);
 	if (buffer->state != SMAL_BUFFER_CLAIMED) {
 		buffer->used_slots++;
-		summarize(buffer, at >> SMAL_WORD_LOG2, (at >> SMAL_WORD_LOG2) + 1);
+		smal_buffer_summarize(buffer, at >> SMAL_WORD_LOG2, (at >> SMAL_WORD_LOG2) + 1);
 		list_by_use(buffer);
 	}
 	smal_os_lock_give(&stride->lock);
@@ -483,141 +508,4 @@ struct smal_buffer *smal_stride_retake(struct smal_stride *stride, uintptr_t slo
 fail:
 	smal_os_lock_give(&stride->lock);
 	return NULL;
-}
-
-bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_t *base,
-                      uintptr_t *limit)
-{
-	const struct smal_stride *stride = buffer->stride;
-	const smal_word *live = smal_buffer_live(buffer);
-	size_t bits = (size_t)stride->words << SMAL_WORD_LOG2;
-	uintptr_t start = smal_buffer_base(buffer);
-	size_t free, taken;
-
-	free = smal_bit_next_missing(live, stride->full, smal_buffer_bit(buffer, from), bits);
-	if (free == bits)
-		return false;
-	taken = smal_bit_next(live, free, bits);
-	*base = start + (free << SMAL_GRANULE_LOG2);
-	*limit = start + (taken << SMAL_GRANULE_LOG2);
-	if (stride->stride_bytes % SMAL_GRANULE != 0) {
-		/* A slot may begin in the middle of its granule. */
-		*base = smal_buffer_slot(buffer, *base + SMAL_GRANULE - 1);
-		*limit = smal_buffer_slot(buffer, *limit + SMAL_GRANULE - 1);
-	}
-	if (taken == bits)
-		*limit = start + stride->slots * smal_buffer_slot_bytes(buffer);
-	return true;
-}
-
-/* The bits [first, limit) of the slots in a range of addresses. */
-static void range_bits(const struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
-                       size_t *first, size_t *end)
-{
-	*first = smal_buffer_bit(buffer, base);
-	*end = smal_buffer_bit(buffer, limit + SMAL_GRANULE - 1);
-	/* The range's end may be the beginning of a slot inside a granule. */
-	if (limit % SMAL_GRANULE != 0)
-		(*end)--;
-	*end = smal_min(*end, (size_t)buffer->stride->words << SMAL_WORD_LOG2);
-}
-
-uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
-{
-	smal_word *live = smal_buffer_live(buffer);
-	const smal_word *full = buffer->stride->full;
-	bool claimed = buffer->state == SMAL_BUFFER_CLAIMED;
-	uint32_t slots = 0;
-	size_t first, end, w;
-
-	/* In a heap full of holes, most have one slot. */
-	if (claimed && limit - base == buffer->stride->stride_bytes) {
-		first = smal_buffer_bit(buffer, base);
-		smal_word_or(&live[first >> SMAL_WORD_LOG2],
-		             (smal_word)1 << (first & (SMAL_WORD_BITS - 1)));
-		return 1;
-	}
-	range_bits(buffer, base, limit, &first, &end);
-	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
-		smal_word bits = full[w] & smal_bits_in_word(w, first, end);
-
-		SMAL_ASSERT((smal_word_load(&live[w]) & bits) == 0);
-		if (claimed)
-			smal_word_or(&live[w], bits);
-		else
-			live[w] |= bits;
-		slots += smal_word_count(bits);
-	}
-	if (!claimed) {
-		buffer->used_slots = (uint16_t)(buffer->used_slots + slots);
-		summarize(buffer, first >> SMAL_WORD_LOG2, w);
-	}
-	return slots;
-}
-
-uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
-{
-	smal_word *live = smal_buffer_live(buffer);
-	const smal_word *full = buffer->stride->full;
-	bool claimed = buffer->state == SMAL_BUFFER_CLAIMED;
-	uint32_t slots = 0;
-	size_t first, end, w;
-
-	range_bits(buffer, base, limit, &first, &end);
-	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
-		smal_word bits = full[w] & smal_bits_in_word(w, first, end);
-
-		SMAL_ASSERT((smal_word_load(&live[w]) & bits) == bits);
-		if (claimed)
-			smal_word_clear(&live[w], bits);
-		else
-			live[w] &= ~bits;
-		slots += smal_word_count(bits);
-	}
-	if (!claimed) {
-		buffer->used_slots = (uint16_t)(buffer->used_slots - slots);
-		summarize(buffer, first >> SMAL_WORD_LOG2, w);
-	}
-	return slots;
-}
-
-/* The segment and the owner word of an address; false if no buffer is there. */
-static bool find_id(uintptr_t address, struct smal_segment **segment, size_t *id, uint32_t *owner)
-{
-	*segment = smal_table_find(address);
-	if (*segment == NULL || (*segment)->space->options.side_bytes[SMAL_SIDE_OWNER] == 0)
-		return false;
-	*id = smal_segment_id(*segment, address);
-	*owner = smal_segment_owner_at(*segment, *id);
-	return *owner != 0;
-}
-
-static struct smal_buffer *buffer_at(const struct smal_segment *segment, size_t id,
-                                     uintptr_t address)
-{
-	struct smal_buffer *buffer =
-		smal_segment_buffer(segment, id - *smal_segment_back(segment, id));
-
-	return address - smal_buffer_base(buffer) < smal_buffer_bytes(buffer) ? buffer : NULL;
-}
-
-struct smal_buffer *smal_buffer_find(uintptr_t address)
-{
-	struct smal_segment *segment;
-	uint32_t owner;
-	size_t id;
-
-	return find_id(address, &segment, &id, &owner) ? buffer_at(segment, id, address) : NULL;
-}
-
-struct smal_buffer *smal_buffer_find_owned(uintptr_t address, uint16_t owner, uint16_t *class)
-{
-	struct smal_segment *segment;
-	uint32_t word;
-	size_t id;
-
-	if (!find_id(address, &segment, &id, &word) || word >> 16 != owner)
-		return NULL;
-	*class = (uint16_t)word;
-	return buffer_at(segment, id, address);
 }

@@ -122,8 +122,11 @@ void smal_stride_fini(struct smal_stride *stride);
  * buffer is full. */
 void *smal_stride_take(struct smal_stride *stride);
 
-/* Adds an empty buffer (large: of one slot of `bytes`); NULL: no memory. */
+/* Adds an empty buffer (large: of one slot of `bytes`, at a multiple of align_bytes,
+ * from 64 KiB to 1 MiB); NULL: no memory. */
 struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes);
+struct smal_buffer *smal_stride_grow_aligned(struct smal_stride *stride, size_t bytes,
+                                             size_t align_bytes);
 
 /* Gives a slot back; false if the address is not that of a slot in use. An
  * empty buffer goes back to the space, unless it is the last with room; large
@@ -141,6 +144,8 @@ void smal_stride_unclaim(struct smal_buffer *buffer);
  * belongs on; one that is empty and not claimed goes back to the space if
  * `drop` says so (false is returned then: it is gone). */
 bool smal_stride_settle(struct smal_buffer *buffer, bool drop);
+/* The same, with the stride's lock held. */
+bool smal_stride_settle_locked(struct smal_buffer *buffer, bool drop);
 
 /* The two halves of that, for who has the stride to itself: the count, which is
  * returned; and the list. */
@@ -168,10 +173,26 @@ enum smal_released smal_stride_release(struct smal_buffer *buffer, uintptr_t slo
 struct smal_buffer *smal_stride_retake(struct smal_stride *stride, uintptr_t slot,
                                        const void *claimer);
 
-/* The buffer of an owner with the lowest address above `after`, or NULL; ids that
- * change hands meanwhile are seen as before or after. (walk.c) */
+/* The buffer of an owner (0: of anybody) with the lowest address above `after`, or
+ * NULL; ids that change hands meanwhile are seen as before or after. (walk.c) */
 struct smal_buffer *smal_stride_next_buffer(struct smal_space *space, uint16_t owner,
                                             uintptr_t after);
+
+/* ---- Lent buffers: on a list of somebody else's ---- */
+
+/* As a claim; but the buffer is on none of the stride's lists and not counted
+ * there: the claimer puts it on lists of its own, keeps used_slots and summary
+ * right, and `owner` stands in its owner words. The other takes it off the list
+ * that it is on and back; an empty one goes to the space if `drop` says so (false
+ * is returned then). */
+struct smal_buffer *smal_stride_lend(struct smal_stride *stride, const void *claimer,
+                                     uint16_t owner);
+bool smal_stride_return(struct smal_buffer *buffer, bool drop);
+/* Lends a buffer that is on one of the stride's lists: no one else may. */
+void smal_stride_lend_this(struct smal_buffer *buffer, const void *claimer, uint16_t owner);
+
+/* Turns a lent, empty buffer into one of another stride with buffers as large. */
+void smal_stride_retarget(struct smal_buffer *buffer, struct smal_stride *stride);
 
 /* Changes the size of a large buffer where it stands. False: there is no room
  * (or, when it shrinks, no metadata): nothing has changed. *zeroed is about the
@@ -191,11 +212,26 @@ uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uint
 /* The first invariant that does not hold, or NULL. */
 const char *smal_stride_check(struct smal_stride *stride);
 
+/* ---- For stride.c: of one buffer, by who has it (buffer.c) ---- */
+
+/* Brings the summary bits for the words [first, limit) up to date. */
+void smal_buffer_summarize(struct smal_buffer *buffer, size_t first, size_t limit);
+
+/* Sets the owner words of the ids [first, limit). */
+void smal_segment_set_owner(const struct smal_segment *segment, size_t first, size_t limit,
+                            uint32_t owner);
+
 /* ---- Where things are ---- */
 
 static inline uintptr_t smal_buffer_base(const struct smal_buffer *buffer)
 {
 	return buffer->segment->base + ((uintptr_t)buffer->id << SMAL_ID_LOG2);
+}
+
+/* The stride of a buffer that may be ending: NULL then. */
+static inline struct smal_stride *smal_buffer_stride(const struct smal_buffer *buffer)
+{
+	return smal_atomic_load_pointer((volatile AO_t *)(uintptr_t)&buffer->stride);
 }
 
 static inline size_t smal_buffer_bytes(const struct smal_buffer *buffer)

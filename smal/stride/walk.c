@@ -8,6 +8,11 @@
  */
 #include <smal/stride/stride.h>
 
+static bool is_of(uint32_t word, uint16_t owner)
+{
+	return word != 0 && (owner == 0 || word >> 16 == owner);
+}
+
 /* The first id at or after `id` that an owner has and at which a buffer begins;
  * or the segment's number of ids. */
 static size_t next_id(const struct smal_segment *segment, uint16_t owner, size_t id)
@@ -16,7 +21,7 @@ static size_t next_id(const struct smal_segment *segment, uint16_t owner, size_t
 	                     ? 1
 	                     : smal_atomic_load(&segment->committed_blocks) * SMAL_BLOCK_IDS;
 
-	while (id < ids && (smal_atomic_load_u32(smal_segment_owner(segment, id)) >> 16 != owner ||
+	while (id < ids && (!is_of(smal_atomic_load_u32(smal_segment_owner(segment, id)), owner) ||
 	                    *smal_segment_back(segment, id) != 0))
 		id++;
 	return id < ids ? id : SIZE_MAX;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * malloc.h: names that the C library's headers do not declare everywhere.
+ */
+#ifndef SMAL_COMPAT_MALLOC_H
+#define SMAL_COMPAT_MALLOC_H
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void cfree(void *block);
+void free_sized(void *block, size_t bytes);
+void free_aligned_sized(void *block, size_t align_bytes, size_t bytes);
+
+#endif

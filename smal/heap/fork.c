@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.c: a fork at any moment leaves the heaps of both sides whole.
+ *
+ *   before   the lock of the list of heaps, every heap's, the spaces'
+ *   parent   all given back
+ *   child    new locks; the buffers of threads that are gone are the heap's again
+ *
+ * Other threads may stand at any instruction of the paths that take no lock. In
+ * the child nobody does, and whatever they were about to do is undone: what they
+ * held is what the masks `held` and `remote` say, each of which is changed by one
+ * store; their magazines, windows and lists are forgotten, and buffers are found
+ * by their addresses.
+ */
+#include <smal/heap/heap.h>
+
+#define EACH_HEAP(heap)                                                                \
+	for (struct smal_heap *heap =                                                  \
+		     SMAL_CONTAINER(smal_process.heaps.next, struct smal_heap, link);  \
+	     &heap->link != &smal_process.heaps;                                       \
+	     heap = SMAL_CONTAINER(heap->link.next, struct smal_heap, link))
+
+static struct smal_space *heap_space(void)
+{
+	return smal_atomic_load_pointer(&smal_process.heap_space);
+}
+
+/* The process that forks never had a second thread. */
+static bool was_alone;
+
+static void before_fork(void)
+{
+	smal_os_lock_take(&smal_os_heaps_lock);
+	EACH_HEAP(heap)
+		smal_os_lock_take(&heap->lock);
+	smal_os_lock_take(&heap_space()->lock);
+	was_alone = smal_os_single_threaded();
+}
+
+static void after_in_parent(void)
+{
+	smal_os_lock_give(&heap_space()->lock);
+	EACH_HEAP(heap)
+		smal_os_lock_give(&heap->lock);
+	smal_os_lock_give(&smal_os_heaps_lock);
+}
+
+/* This thread has the lock; who waits for it is not there. */
+static void renew(struct smal_os_lock *lock)
+{
+	smal_os_lock_give(lock);
+	smal_os_lock_init(lock);
+}
+
+static bool is_gone(const struct smal_cache *cache)
+{
+	return cache != NULL && cache->thread != 0 && cache->thread != smal_os_thread_id();
+}
+
+/* A buffer of a cache that nobody runs: only what is held is taken. */
+static void reclaim(struct smal_heap *heap, struct smal_buffer *buffer)
+{
+	const smal_word *held = smal_buffer_held(buffer);
+	smal_word *taken = smal_buffer_taken(buffer);
+	size_t bytes = smal_buffer_bytes(buffer);
+
+	for (size_t w = 0; w < buffer->stride->words; w++)
+		taken[w] = held[w];
+	smal_buffer_recount(buffer);
+	buffer->marks = 0;
+	smal_link_init(&buffer->link);
+	if (!smal_stride_return(buffer, true))
+		heap->buffer_bytes -= bytes;
+}
+
+static void forget(struct smal_cache *cache)
+{
+	for (unsigned class = 0; class < SMAL_CLASSES; class++)
+		if (cache->bin[class].room.next != NULL)
+			cache->bin[class] = (struct smal_bin){ 0 };
+	smal_link_init(&cache->spares);
+	cache->spare_count = 0;
+	cache->buffers = 0;
+	cache->freed_bytes = 0;
+	smal_atomic_store(&cache->thread, 0);
+}
+
+/* All that frees by others had under way is done; then what is nobody's is found. */
+static void settle_buffers(struct smal_space *space)
+{
+	struct smal_buffer *buffer;
+	uintptr_t at = 0;
+
+	while ((buffer = smal_stride_next_buffer(space, 0, at)) != NULL) {
+		struct smal_cache *cache = smal_atomic_load_pointer(&buffer->claimer);
+		struct smal_heap *heap = smal_buffer_heap(buffer);
+		size_t bytes = smal_buffer_bytes(buffer);
+		uint32_t came;
+
+		at = smal_buffer_base(buffer);
+		if (buffer->stride->stride_bytes == 0)
+			continue;
+		came = smal_remote_take_all(buffer);
+		if (is_gone(cache))
+			reclaim(heap, buffer);
+		else if (cache != NULL && came != 0)
+			smal_cache_relist(cache, buffer);
+		else if (cache == NULL && !smal_stride_settle(buffer, true))
+			heap->buffer_bytes -= bytes;
+	}
+}
+
+static void end_caches(struct smal_heap *heap)
+{
+	SMAL_LIST_EACH_SAFE(link, &heap->caches) {
+		struct smal_cache *cache = SMAL_CONTAINER(link, struct smal_cache, link);
+
+		smal_atomic_store(&cache->pending, 0);
+		if (is_gone(cache)) {
+			smal_atomic_store(&cache->pending, SMAL_PENDING_CLOSED);
+			forget(cache);
+			smal_link_remove(&cache->link);
+			smal_link_push(&heap->idle, &cache->link);
+		}
+	}
+	SMAL_LIST_EACH(link, &heap->parked)
+		smal_atomic_store(&SMAL_CONTAINER(link, struct smal_cache, link)->pending, 0);
+	if (heap->shared != NULL)
+		smal_atomic_store(&heap->shared->pending, 0);
+}
+
+static void after_in_child(void)
+{
+	renew(&heap_space()->lock);
+	EACH_HEAP(heap)
+		renew(&heap->lock);
+	renew(&smal_os_heaps_lock);
+	if (was_alone)
+		return;
+	settle_buffers(heap_space());
+	EACH_HEAP(heap)
+		end_caches(heap);
+}
+
+bool smal_heap_fork_handle(void)
+{
+	return smal_os_at_fork(SMAL_OS_HEAP, before_fork, after_in_parent, after_in_child);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buffer.c: the slots of one buffer, and the buffer of an address (stride.h).
+ *
+ * What is done here is done by whoever has the buffer: the one who claimed it, or
+ * who holds its stride's lock. The masks of claimed buffers are changed by atomic
+ * operations, since others may give slots of them back meanwhile. Which of the
+ * stride's lists a buffer belongs on is not known here.
+ */
+#include <smal/stride/stride.h>
+
+void smal_segment_set_owner(const struct smal_segment *segment, size_t first, size_t limit,
+                            uint32_t owner)
+{
+	for (size_t id = first; id < limit; id++)
+		smal_atomic_store_u32(smal_segment_owner(segment, id), owner);
+}
+
+uintptr_t smal_buffer_find_slot(const struct smal_buffer *buffer, uintptr_t address)
+{
+	uintptr_t slot = smal_buffer_slot(buffer, address);
+
+	if (slot + smal_buffer_slot_bytes(buffer) - smal_buffer_base(buffer) > smal_buffer_bytes(buffer))
+		return 0;
+	return smal_bit_load(smal_buffer_live(buffer), smal_buffer_bit(buffer, slot)) ? slot : 0;
+}
+
+static smal_word summary_of(const struct smal_buffer *buffer, size_t first, size_t words)
+{
+	const smal_word *live = smal_buffer_live(buffer), *full = buffer->stride->full;
+
+	for (size_t w = first; w < first + words && w < buffer->stride->words; w++)
+		if (live[w] != full[w])
+			return 1;
+	return 0;
+}
+
+void smal_buffer_summarize(struct smal_buffer *buffer, size_t first, size_t limit)
+{
+	size_t each = smal_stride_summary_words(buffer->stride);
+
+	for (size_t i = first / each; i * each < limit; i++) {
+		smal_word bit = (smal_word)1 << i;
+
+		buffer->summary &= ~bit;
+		if (summary_of(buffer, i * each, each))
+			buffer->summary |= bit;
+	}
+}
+
+uint32_t smal_buffer_recount(struct smal_buffer *buffer)
+{
+	const smal_word *live = smal_buffer_live(buffer), *full = buffer->stride->full;
+	size_t each = smal_stride_summary_words(buffer->stride), words = buffer->stride->words;
+	smal_word summary = 0;
+	uint32_t used = 0;
+
+	for (size_t w = 0; w < words; w++)
+		used += smal_word_count(live[w]);
+	for (size_t w = 0, bit = 0; w < words; bit++) {
+		bool room = false;
+
+		for (size_t i = 0; i < each && w < words; i++, w++)
+			room |= live[w] != full[w];
+		summary |= (smal_word)room << bit;
+	}
+	buffer->used_slots = (uint16_t)used;
+	buffer->summary = summary;
+	return used;
+}
+
+bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_t *base,
+                      uintptr_t *limit)
+{
+	const struct smal_stride *stride = buffer->stride;
+	const smal_word *live = smal_buffer_live(buffer);
+	size_t bits = (size_t)stride->words << SMAL_WORD_LOG2;
+	uintptr_t start = smal_buffer_base(buffer);
+	size_t free, taken;
+
+	free = smal_bit_next_missing(live, stride->full, smal_buffer_bit(buffer, from), bits);
+	if (free == bits)
+		return false;
+	taken = smal_bit_next(live, free, bits);
+	*base = start + (free << SMAL_GRANULE_LOG2);
+	*limit = start + (taken << SMAL_GRANULE_LOG2);
+	if (stride->stride_bytes % SMAL_GRANULE != 0) {
+		/* A slot may begin in the middle of its granule. */
+		*base = smal_buffer_slot(buffer, *base + SMAL_GRANULE - 1);
+		*limit = smal_buffer_slot(buffer, *limit + SMAL_GRANULE - 1);
+	}
+	if (taken == bits)
+		*limit = start + stride->slots * smal_buffer_slot_bytes(buffer);
+	return true;
+}
+
+/* The bits [first, limit) of the slots in a range of addresses. */
+static void range_bits(const struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
+                       size_t *first, size_t *end)
+{
+	*first = smal_buffer_bit(buffer, base);
+	*end = smal_buffer_bit(buffer, limit + SMAL_GRANULE - 1);
+	/* The range's end may be the beginning of a slot inside a granule. */
+	if (limit % SMAL_GRANULE != 0)
+		(*end)--;
+	*end = smal_min(*end, (size_t)buffer->stride->words << SMAL_WORD_LOG2);
+}
+
+uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
+{
+	smal_word *live = smal_buffer_live(buffer);
+	const smal_word *full = buffer->stride->full;
+	bool claimed = buffer->state == SMAL_BUFFER_CLAIMED;
+	uint32_t slots = 0;
+	size_t first, end, w;
+
+	/* In a heap full of holes, most have one slot. */
+	if (claimed && limit - base == buffer->stride->stride_bytes) {
+		first = smal_buffer_bit(buffer, base);
+		smal_word_or(&live[first >> SMAL_WORD_LOG2],
+		             (smal_word)1 << (first & (SMAL_WORD_BITS - 1)));
+		return 1;
+	}
+	range_bits(buffer, base, limit, &first, &end);
+	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
+		smal_word bits = full[w] & smal_bits_in_word(w, first, end);
+
+		SMAL_ASSERT((smal_word_load(&live[w]) & bits) == 0);
+		if (claimed)
+			smal_word_or(&live[w], bits);
+		else
+			live[w] |= bits;
+		slots += smal_word_count(bits);
+	}
+	if (!claimed) {
+		buffer->used_slots = (uint16_t)(buffer->used_slots + slots);
+		smal_buffer_summarize(buffer, first >> SMAL_WORD_LOG2, w);
+	}
+	return slots;
+}
+
+uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
+{
+	smal_word *live = smal_buffer_live(buffer);
+	const smal_word *full = buffer->stride->full;
+	bool claimed = buffer->state == SMAL_BUFFER_CLAIMED;
+	uint32_t slots = 0;
+	size_t first, end, w;
+
+	range_bits(buffer, base, limit, &first, &end);
+	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
+		smal_word bits = full[w] & smal_bits_in_word(w, first, end);
+
+		SMAL_ASSERT((smal_word_load(&live[w]) & bits) == bits);
+		if (claimed)
+			smal_word_clear(&live[w], bits);
+		else
+			live[w] &= ~bits;
+		slots += smal_word_count(bits);
+	}
+	if (!claimed) {
+		buffer->used_slots = (uint16_t)(buffer->used_slots - slots);
+		smal_buffer_summarize(buffer, first >> SMAL_WORD_LOG2, w);
+	}
+	return slots;
+}
+
+/* The segment and the owner word of an address; false if no buffer is there. */
+static bool find_id(uintptr_t address, struct smal_segment **segment, size_t *id, uint32_t *owner)
+{
+	*segment = smal_table_find(address);
+	if (*segment == NULL || (*segment)->space->options.side_bytes[SMAL_SIDE_OWNER] == 0)
+		return false;
+	*id = smal_segment_id(*segment, address);
+	*owner = smal_segment_owner_at(*segment, *id);
+	return *owner != 0;
+}
+
+static struct smal_buffer *buffer_at(const struct smal_segment *segment, size_t id,
+                                     uintptr_t address)
+{
+	struct smal_buffer *buffer =
+		smal_segment_buffer(segment, id - *smal_segment_back(segment, id));
+
+	return address - smal_buffer_base(buffer) < smal_buffer_bytes(buffer) ? buffer : NULL;
+}
+
+struct smal_buffer *smal_buffer_find(uintptr_t address)
+{
+	struct smal_segment *segment;
+	uint32_t owner;
+	size_t id;
+
+	return find_id(address, &segment, &id, &owner) ? buffer_at(segment, id, address) : NULL;
+}
+
+struct smal_buffer *smal_buffer_find_owned(uintptr_t address, uint16_t owner, uint16_t *class)
+{
+	struct smal_segment *segment;
+	uint32_t word;
+	size_t id;
+
+	if (!find_id(address, &segment, &id, &word) || word >> 16 != owner)
+		return NULL;
+	*class = (uint16_t)word;
+	return buffer_at(segment, id, address);
+}

@@ -259,19 +259,10 @@ END_TEST
 
 static void expect_sound(void)
 {
-	const char *why = smal_space_check(space);
-
-	ck_assert_msg(why == NULL, "%s", why);
+	ground_expect_sound(smal_space_check(space));
 }
 
-#define BREAK(field, value, tag)                             \
-	do {                                                 \
-		__typeof__(field) kept = field;              \
-		field = value;                               \
-		ground_expect(smal_space_check(space), tag); \
-		field = kept;                                \
-		expect_sound();                              \
-	} while (0)
+#define BREAK(field, value, tag) GROUND_BREAK(field, value, smal_space_check(space), tag)
 
 /* Groups of one class: the first is full, the next two have room. Chunks of the
  * second: 0, 1, 3 and 4 have room, 2 is full. A group of another class. */

@@ -9,21 +9,9 @@
 #include <smal/gc/weak.h>
 
 #include "test/collector.h"
+#include "test/starve.h"
 
 #include <stdlib.h>
-
-void *__real_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed);
-void *__wrap_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed);
-
-static bool starving;
-
-void *__wrap_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed)
-{
-	return starving ? NULL : __real_smal_space_take(space, bytes, align_bytes, zeroed);
-}
 
 static struct smal_type *pair, *array;
 
@@ -35,27 +23,9 @@ static void begin(void)
 	starving = false;
 }
 
-static struct smal_ephemeron *ephemeron_of(void *key, void *value)
-{
-	struct smal_ephemeron *ephemeron = smal_ephemeron_create(thread, key, value);
-
-	EXPECT(ephemeron != NULL);
-	EXPECT(smal_ephemeron_key(ephemeron) == key && smal_ephemeron_value(ephemeron) == value);
-	return ephemeron;
-}
-
-/* An object that is a root: word 0 refers to a, word 1 to b. */
 static void **cons(void *a, void *b)
 {
-	void **object;
-
-	roots[6] = a;
-	roots[7] = b;
-	object = heap_alloc(pair);
-	object[0] = a;
-	object[1] = b;
-	roots[6] = roots[7] = NULL;
-	return object;
+	return heap_cons(pair, a, b);
 }
 
 /* ---- Ephemerons ---- */
@@ -67,10 +37,10 @@ START_TEST(test_value_refers_to_key)
 	void *key = roots[0] = cons(NULL, NULL);
 
 	roots[4] = cons(cons(key, NULL), NULL);
-	roots[1] = ephemeron[0] = ephemeron_of(key, roots[4]);
-	roots[2] = ephemeron[1] = ephemeron_of(key, key);
+	roots[1] = ephemeron[0] = heap_ephemeron(key, roots[4]);
+	roots[2] = ephemeron[1] = heap_ephemeron(key, key);
 	roots[4] = cons(key, NULL);
-	roots[3] = ephemeron[2] = ephemeron_of(key, ephemeron_of(roots[4], roots[4]));
+	roots[3] = ephemeron[2] = heap_ephemeron(key, heap_ephemeron(roots[4], roots[4]));
 	roots[4] = NULL;
 	heap_collect();
 	/* The last value is an ephemeron whose key refers to itself alone. */
@@ -91,7 +61,7 @@ START_TEST(test_dead_ephemeron)
 {
 	roots[0] = cons(NULL, NULL);
 	for (int i = 0; i < 100; i++)
-		ephemeron_of(roots[0], cons(NULL, NULL));
+		heap_ephemeron(roots[0], cons(NULL, NULL));
 	heap_collect();
 	ck_assert_uint_eq(heap_live(), 1);
 }
@@ -102,7 +72,7 @@ START_TEST(test_ephemeron_set)
 	void *key = roots[0] = cons(NULL, NULL), *value;
 	struct smal_ephemeron *ephemeron;
 
-	roots[1] = ephemeron = ephemeron_of(key, NULL);
+	roots[1] = ephemeron = heap_ephemeron(key, NULL);
 	heap_collect();
 	ck_assert_ptr_eq(smal_ephemeron_key(ephemeron), key);
 	value = cons(NULL, NULL);
@@ -159,7 +129,7 @@ static struct chain make_chain(size_t count, enum order order, bool nested)
 	for (size_t i = 0; i < count; i++)
 		chain.keys[at[i]] = heap_alloc(pair);
 	for (size_t i = 0; i < count; i++)
-		chain.ephemerons[at[i]] = ephemeron_of(chain.keys[at[i]], NULL);
+		chain.ephemerons[at[i]] = heap_ephemeron(chain.keys[at[i]], NULL);
 	for (size_t i = 0; i + 1 < count; i++)
 		chain.ephemerons[i]->value =
 			nested ? cons(chain.ephemerons[i + 1], chain.keys[i + 1])
@@ -287,7 +257,7 @@ START_TEST(test_random_ephemerons)
 		model[i].value = test_random_below(&random, count) < KEYS
 		                         ? (int)test_random_below(&random, KEYS)
 		                         : model[i].key;
-		all[i] = ephemeron_of(keys[model[i].key], keys[model[i].value]);
+		all[i] = heap_ephemeron(keys[model[i].key], keys[model[i].value]);
 	}
 	roots[3] = keys[0];
 	roots[4] = keys[1];

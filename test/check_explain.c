@@ -9,24 +9,12 @@
 #include <smal/space/space.h>
 
 #include "test/collector.h"
+#include "test/starve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
-
-void *__real_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed);
-void *__wrap_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed);
-
-static bool starving;
-
-void *__wrap_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed)
-{
-	return starving ? NULL : __real_smal_space_take(space, bytes, align_bytes, zeroed);
-}
 
 enum { STEPS = 8 };
 

@@ -8,6 +8,7 @@
 #include <smal/gc/gc.h>
 
 #include "test/coroutine.h"
+#include "test/hidden.h"
 #include "test/hold.h"
 
 #include <signal.h>
@@ -15,20 +16,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { OBJECTS = 60, BYTES = 208, STACK_BYTES = 64 * 1024 };
+enum { STACK_BYTES = 64 * 1024 };
 
-static struct smal_type *type;
-static uintptr_t hidden[OBJECTS];
 static struct coroutine coroutine;
 static char *stack;
 
 static void begin_with(void (*heap)(void))
 {
-	struct smal_type_desc desc = { .name = "t", .bytes = BYTES };
-
 	heap();
 	crew_begin();
-	type = heap_type(&desc);
+	hidden_begin();
 	stack = aligned_alloc(4096, STACK_BYTES);
 	memset(stack, 0, STACK_BYTES);
 }
@@ -38,7 +35,6 @@ static void begin_scanned(void)
 	begin_with(heap_begin_scanned);
 }
 
-
 static void end(void)
 {
 	crew_end();
@@ -46,36 +42,9 @@ static void end(void)
 	free(stack);
 }
 
-static __attribute__((noinline)) void hide_objects(struct smal_thread *self)
-{
-	for (int i = 0; i < OBJECTS; i++) {
-		void *object = smal_alloc(self, type);
-
-		EXPECT(object != NULL);
-		hidden[i] = HIDE(object);
-	}
-}
-
-static __attribute__((noinline)) void scribble(void)
-{
-	volatile unsigned char bytes[4096];
-
-	for (size_t i = 0; i < sizeof bytes; i++)
-		bytes[i] = 1;
-}
-
-static __attribute__((noinline)) unsigned count_live(void)
-{
-	unsigned count = 0;
-
-	for (int i = 0; i < OBJECTS; i++)
-		count += smal_type_of((void *)~hidden[i]) == type;
-	return count;
-}
-
 static void collect(void)
 {
-	scribble();
+	hidden_scribble();
 	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
 }
 
@@ -83,7 +52,7 @@ static void collect(void)
 
 static void hold_one(struct coroutine *self)
 {
-	char *volatile local = smal_alloc(self->self, type);
+	char *volatile local = smal_alloc(self->self, hidden_type);
 
 	EXPECT(local != NULL);
 	self->hidden = HIDE(local);
@@ -96,7 +65,7 @@ static unsigned count_live_of(const struct coroutine *all, unsigned count)
 	unsigned live = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		live += smal_type_of((void *)~all[i].hidden) == type;
+		live += hidden_is_live(all[i].hidden);
 	return live;
 }
 
@@ -144,21 +113,21 @@ static int yield(void *argument)
 
 static void hold_in_registers(struct coroutine *self)
 {
-	for (int i = 0; i < OBJECTS; i++) {
+	for (int i = 0; i < HIDDEN; i++) {
 		int reg = i % HOLD_REGISTERS;
 		uintptr_t word;
 
-		hide_objects(self->self);
-		scribble();
-		word = hold_registers[reg].hold(hidden[i],
+		hidden_make(self->self);
+		hidden_scribble();
+		word = hold_registers[reg].hold(hidden[i], 0,
 		                                self->way == COROUTINE_HAND
 		                                        ? coroutine_yield_by_hand
 		                                        : yield,
 		                                self);
 		EXPECT(word == ~hidden[i]);
-		if (smal_type_of((void *)word) != type)
+		if (!hidden_is_live(~word))
 			ck_abort_msg("only %s held it", hold_registers[reg].name);
-		self->hidden += count_live();
+		self->hidden += hidden_live();
 	}
 }
 
@@ -172,7 +141,7 @@ START_TEST(test_registers)
 	     coroutine_resume(&coroutine, thread))
 		collect();
 	/* It was not that nothing dies. */
-	ck_assert_uint_lt(coroutine.hidden, OBJECTS * OBJECTS / 4);
+	ck_assert_uint_lt(coroutine.hidden, HIDDEN * HIDDEN / 4);
 }
 END_TEST
 
@@ -180,7 +149,7 @@ END_TEST
 static void collect_on_fiber(struct coroutine *self)
 {
 	for (;;) {
-		scribble();
+		hidden_scribble();
 		EXPECT(smal_collect(self->self) == SMAL_OK);
 		coroutine_yield(self);
 	}
@@ -199,18 +168,18 @@ START_TEST(test_registers_of_own)
 	coroutine_begin(&coroutine, (enum coroutine_way)_i, stack, STACK_BYTES, true,
 	                collect_on_fiber);
 	coroutine.self = thread;
-	for (int i = 0; i < OBJECTS; i++) {
+	for (int i = 0; i < HIDDEN; i++) {
 		uintptr_t word;
 
-		hide_objects(thread);
-		scribble();
+		hidden_make(thread);
+		hidden_scribble();
 		word = hold_registers[i % HOLD_REGISTERS].hold(
-			hidden[i], _i == COROUTINE_HAND ? coroutine_resume_by_hand : resume,
+			hidden[i], 0, _i == COROUTINE_HAND ? coroutine_resume_by_hand : resume,
 			&coroutine);
 		ck_assert_uint_eq(word, ~hidden[i]);
-		ck_assert_msg(smal_type_of((void *)word) == type, "only %s held it",
+		ck_assert_msg(hidden_is_live(~word), "only %s held it",
 		              hold_registers[i % HOLD_REGISTERS].name);
-		ck_assert_uint_lt(count_live(), OBJECTS);
+		ck_assert_uint_lt(hidden_live(), HIDDEN);
 	}
 }
 END_TEST
@@ -225,13 +194,13 @@ static __attribute__((noinline)) void plant(void)
 	char *volatile deep[2048];
 
 	for (size_t i = 0; i < sizeof deep / sizeof *deep; i++)
-		deep[i] = i < OBJECTS ? (char *)~hidden[i] : NULL;
+		deep[i] = i < HIDDEN ? (char *)~hidden[i] : NULL;
 }
 
 static void plant_and_yield(struct coroutine *self)
 {
-	hide_objects(self->self);
-	scribble();
+	hidden_make(self->self);
+	hidden_scribble();
 	plant();
 	coroutine_yield(self);
 }
@@ -243,7 +212,7 @@ static unsigned count_planted(void)
 	for (size_t at = 0; at < STACK_BYTES; at += sizeof(uintptr_t)) {
 		uintptr_t word = *(volatile uintptr_t *)(stack + at);
 
-		for (int i = 0; i < OBJECTS; i++)
+		for (int i = 0; i < HIDDEN; i++)
 			count += word == ~hidden[i];
 	}
 	return count;
@@ -254,9 +223,9 @@ START_TEST(test_unused)
 	coroutine_begin(&coroutine, (enum coroutine_way)_i, stack, STACK_BYTES, true,
 	                plant_and_yield);
 	coroutine_resume(&coroutine, thread);
-	ck_assert_uint_ge(count_planted(), OBJECTS);
+	ck_assert_uint_ge(count_planted(), HIDDEN);
 	collect();
-	ck_assert_uint_lt(count_live(), OBJECTS / 4);
+	ck_assert_uint_lt(hidden_live(), HIDDEN / 4);
 	ck_assert_int_eq(smal_fiber_destroy(coroutine.fiber), SMAL_OK);
 }
 END_TEST
@@ -266,13 +235,13 @@ START_TEST(test_new)
 {
 	struct smal_fiber *fiber;
 
-	hide_objects(thread);
-	for (int i = 0; i < OBJECTS; i++)
+	hidden_make(thread);
+	for (int i = 0; i < HIDDEN; i++)
 		memcpy(stack + (size_t)i * 64, &(uintptr_t){ ~hidden[i] }, sizeof *hidden);
 	ck_assert_int_eq(smal_fiber_create(gc, stack, STACK_BYTES, &fiber), SMAL_OK);
-	ck_assert_uint_ge(count_planted(), OBJECTS);
+	ck_assert_uint_ge(count_planted(), HIDDEN);
 	collect();
-	ck_assert_uint_lt(count_live(), OBJECTS / 4);
+	ck_assert_uint_lt(hidden_live(), HIDDEN / 4);
 	ck_assert_int_eq(smal_fiber_destroy(fiber), SMAL_OK);
 }
 END_TEST
@@ -281,21 +250,21 @@ END_TEST
 
 static void collect_here(struct coroutine *self)
 {
-	char *volatile local[OBJECTS];
+	char *volatile local[HIDDEN];
 	char *volatile here = (char *)&local;
 
 	EXPECT(smal_fiber_current(self->self) == self->fiber);
 	EXPECT(here > stack && here < stack + STACK_BYTES);
-	hide_objects(self->self);
-	for (int i = 0; i < OBJECTS; i++)
+	hidden_make(self->self);
+	for (int i = 0; i < HIDDEN; i++)
 		local[i] = (char *)~hidden[i] + 8;
 	for (int i = 0; i < 3; i++) {
-		scribble();
+		hidden_scribble();
 		EXPECT(smal_collect(self->self) == SMAL_OK);
-		EXPECT(count_live() == OBJECTS);
+		EXPECT(hidden_live() == HIDDEN);
 		coroutine_yield(self);
 	}
-	for (int i = 0; i < OBJECTS; i++)
+	for (int i = 0; i < HIDDEN; i++)
 		EXPECT(local[i] == (char *)~hidden[i] + 8);
 }
 
@@ -309,7 +278,7 @@ START_TEST(test_collect)
 	     coroutine_resume(&coroutine, thread)) {
 		ck_assert_ptr_null(smal_fiber_current(thread));
 		collect();
-		ck_assert_uint_eq(count_live(), OBJECTS);
+		ck_assert_uint_eq(hidden_live(), HIDDEN);
 	}
 	ck_assert_int_eq(smal_fiber_destroy(coroutine.fiber), SMAL_OK);
 	ck_assert_int_eq(sigaltstack(&none, NULL), 0);
@@ -318,11 +287,11 @@ END_TEST
 
 static void collect_lost(struct coroutine *self)
 {
-	hide_objects(self->self);
-	scribble();
+	hidden_make(self->self);
+	hidden_scribble();
 	EXPECT(smal_collect(self->self) == SMAL_OK);
 	crew_told(SMAL_ERROR_INVALID);
-	EXPECT(count_live() == OBJECTS);
+	EXPECT(hidden_live() == HIDDEN);
 }
 
 /* Nobody has told of this stack. */
@@ -331,9 +300,9 @@ START_TEST(test_lost)
 	coroutine_begin(&coroutine, COROUTINE_CONTEXT, stack, STACK_BYTES, false, collect_lost);
 	coroutine_resume(&coroutine, thread);
 	ck_assert(coroutine.over);
-	ck_assert_uint_eq(count_live(), OBJECTS);
+	ck_assert_uint_eq(hidden_live(), HIDDEN);
 	collect();
-	ck_assert_uint_lt(count_live(), OBJECTS / 4);
+	ck_assert_uint_lt(hidden_live(), HIDDEN / 4);
 }
 END_TEST
 

@@ -4,26 +4,21 @@
  * registers are roots all the same; one that polls is stopped; one that comes back
  * during a collection waits.
  *
- * Addresses are kept hidden (HIDE) but for the one place that is to count, and
- * where none is, most objects must be lost.
+ * Addresses are kept hidden (hidden.h) but for the one place that is to count.
  */
 #include <smal/gc/gc.h>
 
 #include "test/crew.h"
+#include "test/hidden.h"
 #include "test/hold.h"
 
-enum { OBJECTS = 64, BYTES = 208 };
-
-static struct smal_type *type;
 static volatile uint32_t go, ready, done;
 
 static void begin_with(void (*heap)(void))
 {
-	struct smal_type_desc desc = { .name = "t", .bytes = BYTES };
-
 	heap();
 	crew_begin();
-	type = heap_type(&desc);
+	hidden_begin();
 	go = ready = done = 0;
 }
 
@@ -43,41 +38,12 @@ static void end(void)
 	heap_end();
 }
 
-static uintptr_t hidden[OBJECTS];
-
-static __attribute__((noinline)) void hide_objects(struct smal_thread *self)
-{
-	for (int i = 0; i < OBJECTS; i++) {
-		void *object = smal_alloc(self, type);
-
-		EXPECT(object != NULL);
-		hidden[i] = HIDE(object);
-	}
-}
-
-static __attribute__((noinline)) void scribble(void)
-{
-	volatile unsigned char bytes[4096];
-
-	for (size_t i = 0; i < sizeof bytes; i++)
-		bytes[i] = 1;
-}
-
-static __attribute__((noinline)) unsigned count_live(void)
-{
-	unsigned count = 0;
-
-	for (int i = 0; i < OBJECTS; i++)
-		count += smal_type_of((void *)~hidden[i]) == type;
-	return count;
-}
-
 /* Blocks, without a poll, until the test has collected. */
 static int be_away(void *self)
 {
-	scribble();
+	hidden_scribble();
 	EXPECT(smal_thread_leave(self) == SMAL_OK);
-	scribble();
+	hidden_scribble();
 	smal_atomic_add_u32(&ready, 1);
 	crew_wait(NULL, &go, smal_atomic_load_u32(&ready));
 	EXPECT(smal_thread_enter(self) == SMAL_OK);
@@ -86,24 +52,24 @@ static int be_away(void *self)
 
 static __attribute__((noinline)) void hold_on_stack(struct smal_thread *self)
 {
-	char *volatile local[OBJECTS];
+	char *volatile local[HIDDEN];
 
-	for (int i = 0; i < OBJECTS; i++)
+	for (int i = 0; i < HIDDEN; i++)
 		local[i] = (char *)~hidden[i] + i;
 	be_away(self);
-	for (int i = 0; i < OBJECTS; i++)
+	for (int i = 0; i < HIDDEN; i++)
 		EXPECT(local[i] == (char *)~hidden[i] + i);
 }
 
 static void hold_and_leave(struct member *member)
 {
-	hide_objects(member->self);
-	scribble();
+	hidden_make(member->self);
+	hidden_scribble();
 	hold_on_stack(member->self);
-	smal_atomic_add_u32(&done, count_live());
-	hide_objects(member->self);
+	smal_atomic_add_u32(&done, hidden_live());
+	hidden_make(member->self);
 	be_away(member->self);
-	smal_atomic_add_u32(&done, count_live() << 16);
+	smal_atomic_add_u32(&done, hidden_live() << 16);
 }
 
 START_TEST(test_leave)
@@ -116,9 +82,9 @@ START_TEST(test_leave)
 		smal_atomic_store_u32(&go, i);
 	}
 	crew_join();
-	ck_assert_uint_eq(done & 0xffff, OBJECTS);
+	ck_assert_uint_eq(done & 0xffff, HIDDEN);
 	/* And where nothing held them, they are gone. */
-	ck_assert_uint_lt(done >> 16, OBJECTS / 4);
+	ck_assert_uint_lt(done >> 16, HIDDEN / 4);
 }
 END_TEST
 
@@ -126,31 +92,31 @@ END_TEST
 
 static void hold_in_registers(struct member *member)
 {
-	for (int i = 0; i < OBJECTS; i++) {
+	for (int i = 0; i < HIDDEN; i++) {
 		int reg = i % HOLD_REGISTERS;
 		uintptr_t word;
 
-		hide_objects(member->self);
-		scribble();
-		word = hold_registers[reg].hold(hidden[i], be_away, member->self);
+		hidden_make(member->self);
+		hidden_scribble();
+		word = hold_registers[reg].hold(hidden[i], 0, be_away, member->self);
 		EXPECT(word == ~hidden[i]);
-		if (smal_type_of((void *)word) != type)
+		if (!hidden_is_live(~word))
 			ck_abort_msg("only %s held it", hold_registers[reg].name);
-		smal_atomic_add_u32(&done, count_live());
+		smal_atomic_add_u32(&done, hidden_live());
 	}
 }
 
 START_TEST(test_leave_registers)
 {
 	crew_start(1, true, hold_in_registers);
-	for (unsigned i = 1; i <= OBJECTS; i++) {
+	for (unsigned i = 1; i <= HIDDEN; i++) {
 		crew_wait(thread, &ready, i);
 		ck_assert_int_eq(smal_collect(thread), SMAL_OK);
 		smal_atomic_store_u32(&go, i);
 	}
 	crew_join();
 	/* It was not that nothing dies. */
-	ck_assert_uint_lt(done, OBJECTS * OBJECTS / 4);
+	ck_assert_uint_lt(done, HIDDEN * HIDDEN / 4);
 }
 END_TEST
 
@@ -167,7 +133,8 @@ static void misuse_leave(struct member *member)
 	crew_told(SMAL_ERROR_BUSY);
 	EXPECT(smal_collect(self) == SMAL_ERROR_BUSY);
 	crew_told(SMAL_ERROR_BUSY);
-	EXPECT(smal_alloc_slow(self, type) == NULL && smal_thread_error(self) == SMAL_ERROR_BUSY);
+	EXPECT(smal_alloc_slow(self, hidden_type) == NULL &&
+	       smal_thread_error(self) == SMAL_ERROR_BUSY);
 	crew_told(SMAL_ERROR_BUSY);
 	EXPECT(smal_free(self, (void *)~hidden[0]) == SMAL_ERROR_BUSY);
 	crew_told(SMAL_ERROR_BUSY);
@@ -180,12 +147,12 @@ static void misuse_leave(struct member *member)
 	crew_told(SMAL_ERROR_NOT_ATTACHED);
 	EXPECT(smal_thread_enter(NULL) == SMAL_ERROR_NOT_ATTACHED);
 	crew_told(SMAL_ERROR_NOT_ATTACHED);
-	EXPECT(count_live() == OBJECTS);
+	EXPECT(hidden_live() == HIDDEN);
 }
 
 START_TEST(test_leave_misuse)
 {
-	hide_objects(thread);
+	hidden_make(thread);
 	crew_start(1, true, misuse_leave);
 	crew_join();
 }

@@ -9,23 +9,11 @@
 #include <smal/space/space.h>
 
 #include "test/collector.h"
+#include "test/starve.h"
 
 #include <pthread.h>
 #include <setjmp.h>
 #include <string.h>
-
-void *__real_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed);
-void *__wrap_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed);
-
-static bool starving;
-
-void *__wrap_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed)
-{
-	return starving ? NULL : __real_smal_space_take(space, bytes, align_bytes, zeroed);
-}
 
 enum { MIB = 1 << 20, LARGE = 2 * MIB, MANY = 60000 };
 

@@ -10,23 +10,11 @@
 #include <smal/gc/gc.h>
 
 #include "test/collector.h"
+#include "test/starve.h"
 
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
-
-void *__real_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed);
-void *__wrap_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed);
-
-static bool starving;
-
-void *__wrap_smal_space_take(struct smal_space *space, size_t bytes, size_t align_bytes,
-                             bool *zeroed)
-{
-	return starving ? NULL : __real_smal_space_take(space, bytes, align_bytes, zeroed);
-}
 
 static struct smal_type *pair, *array, *text, *cell, *node;
 

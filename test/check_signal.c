@@ -7,6 +7,7 @@
 #include <smal/gc/gc.h>
 
 #include "test/crew.h"
+#include "test/hidden.h"
 #include "test/hold.h"
 
 #include <errno.h>
@@ -15,19 +16,15 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { OBJECTS = 60, BYTES = 208 };
-
-static struct smal_type *type;
 static volatile uint32_t go, ready, counter, delivered, moved;
 
 static void begin(void)
 {
 	struct smal_gc_options options = { .pace = SMAL_PACE_OFF, .stop_signal = SIGPWR };
-	struct smal_type_desc desc = { .name = "t", .bytes = BYTES };
 
 	heap_begin(&options);
 	crew_begin();
-	type = heap_type(&desc);
+	hidden_begin();
 	go = ready = counter = delivered = moved = 0;
 }
 
@@ -70,42 +67,13 @@ START_TEST(test_spinning)
 }
 END_TEST
 
-static uintptr_t hidden[OBJECTS];
-
-static __attribute__((noinline)) void hide_objects(struct smal_thread *self)
-{
-	for (int i = 0; i < OBJECTS; i++) {
-		void *object = smal_alloc(self, type);
-
-		EXPECT(object != NULL);
-		hidden[i] = HIDE(object);
-	}
-}
-
-static __attribute__((noinline)) void scribble(void)
-{
-	volatile unsigned char bytes[4096];
-
-	for (size_t i = 0; i < sizeof bytes; i++)
-		bytes[i] = 1;
-}
-
-static unsigned count_live(void)
-{
-	unsigned count = 0;
-
-	for (int i = 0; i < OBJECTS; i++)
-		count += smal_type_of((void *)~hidden[i]) == type;
-	return count;
-}
-
 /* Computes until the test has collected. */
 static int spin(void *unused)
 {
 	uint32_t round;
 
 	(void)unused;
-	scribble();
+	hidden_scribble();
 	round = smal_atomic_add_u32(&ready, 1) + 1;
 	while (smal_atomic_load_u32(&go) < round)
 		;
@@ -114,30 +82,30 @@ static int spin(void *unused)
 
 static __attribute__((noinline)) void hold_on_stack(void)
 {
-	char *volatile local[OBJECTS];
+	char *volatile local[HIDDEN];
 
-	for (int i = 0; i < OBJECTS; i++)
+	for (int i = 0; i < HIDDEN; i++)
 		local[i] = (char *)~hidden[i] + i;
 	spin(NULL);
-	for (int i = 0; i < OBJECTS; i++)
+	for (int i = 0; i < HIDDEN; i++)
 		EXPECT(local[i] == (char *)~hidden[i] + i);
 }
 
 static void hold(struct member *member)
 {
-	hide_objects(member->self);
-	scribble();
+	hidden_make(member->self);
+	hidden_scribble();
 	hold_on_stack();
-	EXPECT(count_live() == OBJECTS);
+	EXPECT(hidden_live() == HIDDEN);
 	spin(NULL);
-	EXPECT(count_live() < OBJECTS / 4);
+	EXPECT(hidden_live() < HIDDEN / 4);
 #ifdef HOLD_REGISTERS
-	for (int i = 0; i < OBJECTS; i++) {
+	for (int i = 0; i < HIDDEN; i++) {
 		int reg = i % HOLD_REGISTERS;
 
-		hide_objects(member->self);
-		scribble();
-		if (smal_type_of((void *)hold_registers[reg].hold(hidden[i], spin, NULL)) != type)
+		hidden_make(member->self);
+		hidden_scribble();
+		if (!hidden_is_live(~hold_registers[reg].hold(hidden[i], 0, spin, NULL)))
 			ck_abort_msg("only %s held it", hold_registers[reg].name);
 	}
 #endif

@@ -5,129 +5,52 @@
  * callee-saved register, whether it points to the object's start, into it, or
  * just past its end; on the main stack and on others.
  *
- * Addresses are kept hidden (HIDE) but for the one place that is to count. What
- * a test finds alive might be so by a word left over; so every way of holding
- * is tried on many objects, and the same with no way at all must lose them.
+ * Addresses are kept hidden (hidden.h) but for the one place that is to count.
  */
-#include "test/collector.h"
+#include "test/hidden.h"
+#include "test/hold.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OBJECTS = 64, BYTES = 208 };
-
-static struct smal_type *type;
-static uintptr_t hidden[OBJECTS];
-
 static void begin(void)
 {
-	struct smal_type_desc desc = { .name = "t", .bytes = BYTES };
-
 	heap_begin_scanned();
-	type = heap_type(&desc);
-}
-
-/* Objects that nothing refers to; in a frame of its own, which is overwritten
- * afterwards. */
-static __attribute__((noinline)) void hide_objects(void)
-{
-	for (int i = 0; i < OBJECTS; i++)
-		hidden[i] = HIDE(heap_alloc(type));
-}
-
-static __attribute__((noinline)) void scribble(void)
-{
-	volatile unsigned char bytes[4096];
-
-	for (size_t i = 0; i < sizeof bytes; i++)
-		bytes[i] = 1;
-}
-
-static __attribute__((noinline)) bool is_live(uintptr_t word)
-{
-	return smal_type_of((void *)~word) == type;
+	hidden_begin();
 }
 
 static int collect(void *argument)
 {
-	scribble();
+	hidden_scribble();
 	return (int)smal_collect(argument);
-}
-
-static unsigned count_live(void)
-{
-	unsigned count = 0;
-
-	for (int i = 0; i < OBJECTS; i++)
-		count += is_live(hidden[i]);
-	return count;
 }
 
 START_TEST(test_nothing_holds)
 {
-	hide_objects();
+	hidden_make(thread);
 	collect(thread);
-	ck_assert_uint_lt(count_live(), OBJECTS / 4);
+	ck_assert_uint_lt(hidden_live(), HIDDEN / 4);
 }
 END_TEST
 
 /* ---- Registers ---- */
 
-#ifdef __x86_64__
-
-/*
- * uintptr_t hold_REGISTER(uintptr_t word, uintptr_t offset,
- *                         int (*call)(void *), void *argument)
- *
- * Calls with ~word + offset in the register and nowhere else; returns what is
- * in the register afterwards.
- */
-#define HOLD(reg)                                                            \
-	uintptr_t hold_##reg(uintptr_t word, uintptr_t offset,               \
-	                     int (*call)(void *argument), void *argument);   \
-	__asm__(".text\n.type hold_" #reg ", @function\nhold_" #reg ":\n"     \
-	        "	push %" #reg "\n"                                    \
-	        "	mov %rdi, %" #reg "\n"                               \
-	        "	not %" #reg "\n"                                     \
-	        "	add %rsi, %" #reg "\n"                               \
-	        "	mov %rcx, %rdi\n"                                    \
-	        "	xor %esi, %esi\n"                                    \
-	        "	call *%rdx\n"                                        \
-	        "	mov %" #reg ", %rax\n"                               \
-	        "	pop %" #reg "\n"                                     \
-	        "	ret\n.size hold_" #reg ", . - hold_" #reg "\n")
-
-HOLD(rbx);
-HOLD(rbp);
-HOLD(r12);
-HOLD(r13);
-HOLD(r14);
-HOLD(r15);
-
-static const struct {
-	const char *name;
-	uintptr_t (*hold)(uintptr_t word, uintptr_t offset, int (*call)(void *argument),
-	                  void *argument);
-} registers[] = {
-	{ "rbx", hold_rbx }, { "rbp", hold_rbp }, { "r12", hold_r12 },
-	{ "r13", hold_r13 }, { "r14", hold_r14 }, { "r15", hold_r15 },
-};
-
-enum { REGISTERS = sizeof registers / sizeof *registers };
+#ifdef HOLD_REGISTERS
 
 START_TEST(test_register)
 {
-	static const uintptr_t offsets[] = { 0, 1, BYTES / 2, BYTES - 1, BYTES };
+	static const uintptr_t offsets[] = { 0, 1, HIDDEN_BYTES / 2, HIDDEN_BYTES - 1,
+		                             HIDDEN_BYTES };
 
-	for (int i = 0; i < OBJECTS; i++) {
+	for (int i = 0; i < HIDDEN; i++) {
 		uintptr_t offset = offsets[i % 5], word;
 
-		hide_objects();
-		word = registers[_i].hold(hidden[i], offset, collect, thread);
+		hidden_make(thread);
+		word = hold_registers[_i].hold(hidden[i], offset, collect, thread);
 		ck_assert_uint_eq(word, ~hidden[i] + offset);
-		ck_assert_msg(is_live(hidden[i]), "only %s held %zu bytes into it",
-		              registers[_i].name, (size_t)offset);
+		ck_assert_msg(hidden_is_live(hidden[i]), "only %s held %zu bytes into it",
+		              hold_registers[_i].name, (size_t)offset);
 	}
 }
 END_TEST
@@ -145,27 +68,28 @@ struct holder {
 /* Holds all objects in an array on this stack, and collects below it. */
 static __attribute__((noinline)) void hold_on_stack(struct holder *holder)
 {
-	char *volatile local[OBJECTS];
+	char *volatile local[HIDDEN];
 
-	for (int i = 0; i < OBJECTS; i++)
+	for (int i = 0; i < HIDDEN; i++)
 		local[i] = (char *)~hidden[i] + holder->offset;
 	collect(thread);
-	holder->live = count_live();
-	for (int i = 0; i < OBJECTS; i++)
+	holder->live = hidden_live();
+	for (int i = 0; i < HIDDEN; i++)
 		EXPECT(local[i] == (char *)~hidden[i] + holder->offset);
 }
 
 START_TEST(test_local)
 {
-	static const size_t offsets[] = { 0, 1, 7, BYTES / 2, BYTES - 1, BYTES };
+	static const size_t offsets[] = { 0, 1, 7, HIDDEN_BYTES / 2, HIDDEN_BYTES - 1,
+		                          HIDDEN_BYTES };
 
 	for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
 		struct holder holder = { .offset = offsets[i] };
 
-		hide_objects();
-		scribble();
+		hidden_make(thread);
+		hidden_scribble();
 		hold_on_stack(&holder);
-		ck_assert_uint_eq(holder.live, OBJECTS);
+		ck_assert_uint_eq(holder.live, HIDDEN);
 	}
 }
 END_TEST
@@ -176,32 +100,32 @@ START_TEST(test_outside)
 	struct smal_type_desc desc = { .name = "far", .bytes = 100000 };
 	static const size_t offsets[] = { (size_t)-1, (size_t)-8, 100000 + 1000 };
 
-	type = heap_type(&desc);
+	hidden_type = heap_type(&desc);
 	for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
 		struct holder holder = { .offset = offsets[i] };
 
-		for (int j = 0; j < OBJECTS; j++) {
+		for (int j = 0; j < HIDDEN; j++) {
 			/* So that each has no neighbour that the word could mean. */
-			hidden[j] = HIDE(heap_alloc(type));
-			smal_free(thread, heap_alloc(type));
+			hidden[j] = HIDE(heap_alloc(hidden_type));
+			smal_free(thread, heap_alloc(hidden_type));
 		}
-		scribble();
+		hidden_scribble();
 		hold_on_stack(&holder);
-		ck_assert_uint_lt(holder.live, OBJECTS);
+		ck_assert_uint_lt(holder.live, HIDDEN);
 	}
 }
 END_TEST
 
 static __attribute__((noinline)) unsigned descend(unsigned depth)
 {
-	void *volatile local = heap_alloc(type);
+	void *volatile local = heap_alloc(hidden_type);
 	uintptr_t word = HIDE(local);
 	volatile unsigned char room[300];
 	unsigned live;
 
 	room[depth % sizeof room] = 1;
 	live = depth == 0 ? (unsigned)collect(thread) : descend(depth - 1);
-	return live + is_live(word) + (local == NULL);
+	return live + hidden_is_live(word) + (local == NULL);
 }
 
 START_TEST(test_deep)
@@ -213,16 +137,16 @@ END_TEST
 /* A collection that allocation starts sees the same. */
 START_TEST(test_paced)
 {
-	void *volatile local[OBJECTS];
+	void *volatile local[HIDDEN];
 
 	smal_gc_set_torture(gc, 1);
-	for (int i = 0; i < OBJECTS; i++) {
-		local[i] = heap_alloc(type);
-		memset(local[i], i, BYTES);
+	for (int i = 0; i < HIDDEN; i++) {
+		local[i] = heap_alloc(hidden_type);
+		memset(local[i], i, HIDDEN_BYTES);
 	}
 	smal_gc_set_torture(gc, 0);
-	for (int i = 0; i < OBJECTS; i++)
-		ck_assert_int_eq(((unsigned char *)local[i])[BYTES - 1], i);
+	for (int i = 0; i < HIDDEN; i++)
+		ck_assert_int_eq(((unsigned char *)local[i])[HIDDEN_BYTES - 1], i);
 }
 END_TEST
 
@@ -234,8 +158,8 @@ static void *in_thread(void *argument)
 
 	if (smal_thread_attach(gc, &thread) != SMAL_OK)
 		return NULL;
-	hide_objects();
-	scribble();
+	hidden_make(thread);
+	hidden_scribble();
 	hold_on_stack(holder);
 	if (smal_check(thread) != SMAL_OK || smal_thread_detach(thread) != SMAL_OK)
 		return NULL;
@@ -244,7 +168,7 @@ static void *in_thread(void *argument)
 
 static void run_thread(const pthread_attr_t *attributes)
 {
-	struct holder holder = { .offset = BYTES };
+	struct holder holder = { .offset = HIDDEN_BYTES };
 	pthread_t id;
 	void *result;
 
@@ -252,7 +176,7 @@ static void run_thread(const pthread_attr_t *attributes)
 	ck_assert_int_eq(pthread_create(&id, attributes, in_thread, &holder), 0);
 	ck_assert_int_eq(pthread_join(id, &result), 0);
 	ck_assert_ptr_eq(result, &holder);
-	ck_assert_uint_eq(holder.live, OBJECTS);
+	ck_assert_uint_eq(holder.live, HIDDEN);
 	ck_assert_int_eq(smal_thread_attach(gc, &thread), SMAL_OK);
 }
 
@@ -282,12 +206,11 @@ END_TEST
 /* With exact stacks, the stack keeps nothing. */
 START_TEST(test_exact)
 {
-	struct smal_type_desc desc = { .name = "t", .bytes = BYTES };
 	struct holder holder = { .offset = 0 };
 
 	heap_begin_exact();
-	type = heap_type(&desc);
-	hide_objects();
+	hidden_begin();
+	hidden_make(thread);
 	hold_on_stack(&holder);
 	ck_assert_uint_eq(holder.live, 0);
 	heap_end();
@@ -304,8 +227,8 @@ static Suite *stack_suite(void)
 
 	tcase_add_checked_fixture(registers_case, begin, heap_end);
 	tcase_add_test(registers_case, test_nothing_holds);
-#ifdef __x86_64__
-	tcase_add_loop_test(registers_case, test_register, 0, REGISTERS);
+#ifdef HOLD_REGISTERS
+	tcase_add_loop_test(registers_case, test_register, 0, HOLD_REGISTERS);
 #endif
 	suite_add_tcase(suite, registers_case);
 

@@ -28,9 +28,7 @@ static void make_up(struct smal_segment *segment, uintptr_t base, size_t bytes, 
 
 static void expect_sound(void)
 {
-	const char *why = smal_table_check();
-
-	ck_assert_msg(why == NULL, "%s", why);
+	ground_expect_sound(smal_table_check());
 }
 
 static void expect_found(struct smal_segment *segment)

@@ -17,10 +17,7 @@ static struct smal_level *const level = &ground.level;
 
 static void expect_sound(void)
 {
-	const char *why = ground_level_answer(&ground);
-
-	if (why != NULL)
-		ck_abort_msg("%s", why);
+	ground_expect_sound(ground_level_answer(&ground));
 }
 
 static void expect_taken(unsigned n, unsigned order, uint32_t expected)
@@ -232,14 +229,7 @@ END_TEST
 
 /* ---- The checker ---- */
 
-#define BREAK(field, value, tag)                                  \
-	do {                                                      \
-		__typeof__(field) kept = field;                   \
-		field = value;                                    \
-		ground_expect(ground_level_answer(&ground), tag); \
-		field = kept;                                     \
-		expect_sound();                                   \
-	} while (0)
+#define BREAK(field, value, tag) GROUND_BREAK(field, value, ground_level_answer(&ground), tag)
 
 /* Node 0 is partly used, 1 full, 2 closed, 3 partly used and of 100 units, 4
  * and 5 partly used and in the ring of node 0. */

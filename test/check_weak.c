@@ -51,27 +51,9 @@ static struct smal_weak *weak_of(void *target, unsigned flags)
 	return weak;
 }
 
-static struct smal_ephemeron *ephemeron_of(void *key, void *value)
-{
-	struct smal_ephemeron *ephemeron = smal_ephemeron_create(thread, key, value);
-
-	EXPECT(ephemeron != NULL);
-	EXPECT(smal_ephemeron_key(ephemeron) == key && smal_ephemeron_value(ephemeron) == value);
-	return ephemeron;
-}
-
-/* An object that is a root: word 0 refers to a, word 1 to b. */
 static void **cons(void *a, void *b)
 {
-	void **object;
-
-	roots[6] = a;
-	roots[7] = b;
-	object = heap_alloc(pair);
-	object[0] = a;
-	object[1] = b;
-	roots[6] = roots[7] = NULL;
-	return object;
+	return heap_cons(pair, a, b);
 }
 
 /* ---- Weak references ---- */
@@ -127,7 +109,7 @@ START_TEST(test_unreached_targets)
 	/* The cycle refers to its own weak reference. */
 	b[1] = third = weak_of(a, both_flags[_i]);
 	roots[3] = weak_of(third, 0);
-	roots[4] = ephemeron_of(a, b);
+	roots[4] = heap_ephemeron(a, b);
 	heap_collect();
 	ck_assert_uint_eq(heap_live(), 7);
 	roots[0] = NULL;
@@ -172,7 +154,7 @@ START_TEST(test_dead_weak)
 	for (int i = 0; i < 1000; i++) {
 		roots[0] = cons(NULL, NULL);
 		weak_of(roots[0], both_flags[i % 2]);
-		ephemeron_of(roots[0], roots[0]);
+		heap_ephemeron(roots[0], roots[0]);
 		if (i % 100 == 0)
 			roots[0] = weak_of(weak_of(cons(NULL, NULL), 0), 0);
 	}
@@ -202,7 +184,7 @@ START_TEST(test_foreign)
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
 		roots[0] = weak_of(targets[i], both_flags[i % 2]);
 		roots[1] = cons(NULL, NULL);
-		roots[1] = ephemeron_of(targets[i], roots[1]);
+		roots[1] = heap_ephemeron(targets[i], roots[1]);
 		heap_collect();
 		ck_assert_ptr_eq(smal_weak_get(roots[0]), targets[i]);
 		ck_assert_ptr_eq(smal_ephemeron_key(roots[1]), targets[i]);
@@ -222,9 +204,9 @@ START_TEST(test_tagged)
 		roots[0] = (void *)object;
 		roots[1] = weak_of((void *)object, both_flags[_i]);
 		roots[2] = weak_of((void *)number, both_flags[_i]);
-		roots[3] = ephemeron_of((void *)object, (void *)number);
+		roots[3] = heap_ephemeron((void *)object, (void *)number);
 		roots[4] = cons(NULL, NULL);
-		roots[4] = ephemeron_of((void *)number, (char *)roots[4] + tag);
+		roots[4] = heap_ephemeron((void *)number, (char *)roots[4] + tag);
 		heap_collect();
 		ck_assert_uint_eq((uintptr_t)smal_weak_get(roots[1]), object);
 		ck_assert_uint_eq(heap_live(), 6);
@@ -277,8 +259,8 @@ START_TEST(test_freed_target)
 	struct smal_weak *weak;
 
 	roots[0] = weak = weak_of(heap_alloc_bytes(text, 100), both_flags[_i]);
-	roots[1] = ephemeron_of(smal_weak_get(weak), weak);
-	roots[2] = ephemeron_of(weak, smal_weak_get(weak));
+	roots[1] = heap_ephemeron(smal_weak_get(weak), weak);
+	roots[2] = heap_ephemeron(weak, smal_weak_get(weak));
 	ck_assert_int_eq(smal_free(thread, smal_weak_get(weak)), SMAL_OK);
 	heap_collect();
 	ck_assert_ptr_null(smal_weak_get(weak));
@@ -319,7 +301,7 @@ START_TEST(test_refused)
 		ck_assert_ptr_null(smal_ephemeron_create(thread, bad[i], NULL));
 		told_once(SMAL_ERROR_INVALID);
 		/* A value may be any word. */
-		ephemeron_of(object, bad[i]);
+		heap_ephemeron(object, bad[i]);
 	}
 	ck_assert_ptr_null(smal_weak_create(thread, object, 2));
 	told_once(SMAL_ERROR_INVALID);
@@ -360,7 +342,7 @@ START_TEST(test_scanned)
 	void *volatile held = cons(NULL, NULL);
 
 	roots[1] = weak_of(held, 0);
-	roots[2] = ephemeron_of(held, cons(NULL, NULL));
+	roots[2] = heap_ephemeron(held, cons(NULL, NULL));
 	drop_thousand(weak);
 	heap_collect();
 	ck_assert_ptr_eq(smal_weak_get(roots[1]), held);
@@ -405,7 +387,7 @@ START_TEST(test_cleared_before_free)
 	roots[0] = object;
 	roots[1] = weak_of(object, 0);
 	roots[2] = weak_of(object, SMAL_WEAK_LONG);
-	roots[3] = ephemeron_of(object, object);
+	roots[3] = heap_ephemeron(object, object);
 	roots[0] = NULL;
 	heap_collect();
 	ck_assert_uint_eq(freed, 1);
@@ -420,7 +402,7 @@ START_TEST(test_cleared_while_pending)
 	struct smal_type *type = look_back_type();
 
 	roots[1] = weak_of(heap_alloc(type), _i == 0 ? 0 : SMAL_WEAK_LONG);
-	roots[2] = ephemeron_of(smal_weak_get(roots[1]), (void *)8);
+	roots[2] = heap_ephemeron(smal_weak_get(roots[1]), (void *)8);
 	smal_gc_set_torture(gc, 1);
 	roots[5] = heap_alloc(pair);
 	smal_gc_set_torture(gc, 0);
@@ -493,7 +475,7 @@ START_TEST(test_ephemeron_before_finalizer)
 	struct smal_map *map;
 
 	roots[1] = cons(NULL, NULL);
-	roots[1] = ephemeron = ephemeron_of(key, roots[1]);
+	roots[1] = ephemeron = heap_ephemeron(key, roots[1]);
 	roots[2] = map = smal_map_create(thread, SMAL_MAP_WEAK_KEYS, NULL, NULL, NULL);
 	ck_assert_int_eq(smal_map_put(thread, map, key, cons(NULL, NULL)), SMAL_OK);
 	ck_assert_ptr_nonnull(smal_finalizer_add(thread, queue, key, NULL, 0));
@@ -523,8 +505,8 @@ START_TEST(test_behind_finalizer)
 	roots[5] = other = cons(NULL, NULL);
 	for (int i = 0; i < 4; i++)
 		parts[1 + i] = weak[i] = weak_of(i < 2 ? parts[0] : other, both_flags[i % 2]);
-	parts[5] = lives = ephemeron_of(parts[0], cons(NULL, NULL));
-	parts[6] = dies = ephemeron_of(other, cons(NULL, NULL));
+	parts[5] = lives = heap_ephemeron(parts[0], cons(NULL, NULL));
+	parts[6] = dies = heap_ephemeron(other, cons(NULL, NULL));
 	ck_assert_ptr_nonnull(smal_finalizer_add(thread, queue, object, NULL, 0));
 	roots[0] = roots[5] = NULL;
 	heap_collect();

@@ -189,6 +189,51 @@ void *heap_alloc_bytes(struct smal_type *type, size_t bytes)
 	return object;
 }
 
+void **heap_cons(struct smal_type *pair, void *a, void *b)
+{
+	void **object;
+
+	roots[6] = a;
+	roots[7] = b;
+	object = heap_alloc(pair);
+	object[0] = a;
+	object[1] = b;
+	roots[6] = roots[7] = NULL;
+	return object;
+}
+
+struct smal_ephemeron *heap_ephemeron(void *key, void *value)
+{
+	struct smal_ephemeron *ephemeron = smal_ephemeron_create(thread, key, value);
+
+	EXPECT(ephemeron != NULL);
+	EXPECT(smal_ephemeron_key(ephemeron) == key && smal_ephemeron_value(ephemeron) == value);
+	return ephemeron;
+}
+
+struct smal_map *heap_map(enum smal_map_kind kind)
+{
+	struct smal_map *map = smal_map_create(thread, kind, NULL, NULL, NULL);
+
+	ck_assert_ptr_nonnull(map);
+	ck_assert_uint_eq(smal_map_count(map), 0);
+	return map;
+}
+
+void heap_map_put(struct smal_map *map, void *key, void *value)
+{
+	enum smal_error error = smal_map_put(thread, map, key, value);
+
+	if (error != SMAL_OK)
+		ck_abort_msg("smal_map_put: %s", smal_error_text(error));
+}
+
+void heap_map_expect(struct smal_map *map, uintptr_t first, uintptr_t limit)
+{
+	for (uintptr_t i = first; i < limit; i++)
+		EXPECT(smal_map_get(thread, map, (void *)(i * 16)) == (void *)(i * 32));
+}
+
 bool heap_must_be_small(void)
 {
 	const char *text = getenv("SMAL_TEST_SMALL");

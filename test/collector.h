@@ -72,17 +72,23 @@ struct smal_type *heap_array_type(void);
 void *heap_alloc(struct smal_type *type);
 void *heap_alloc_bytes(struct smal_type *type, size_t bytes);
 
+/* A pair that refers to a and b, which are roots until it is there (words 6 and 7 of
+ * roots). */
+void **heap_cons(struct smal_type *pair, void *a, void *b);
+
+/* An ephemeron, which must not fail. */
+struct smal_ephemeron *heap_ephemeron(void *key, void *value);
+
+/* A map, empty, with keys compared by address; an entry, which must not fail; the words
+ * 16 n lead to the words 32 n in it, for n of [first, limit). */
+struct smal_map *heap_map(enum smal_map_kind kind);
+void heap_map_put(struct smal_map *map, void *key, void *value);
+void heap_map_expect(struct smal_map *map, uintptr_t first, uintptr_t limit);
+
 /* n; a tenth of it where the program is slow; at most 10^4 objects where the
  * heap must stay small. */
 size_t heap_scale(size_t n);
 bool heap_must_be_small(void);
-
-/* An assertion for loops: one of Check's writes to a file each time. */
-#define EXPECT(condition)                                      \
-	do {                                                   \
-		if (__builtin_expect(!(condition), 0))         \
-			ck_abort_msg("failed: %s", #condition); \
-	} while (0)
 
 /* An address that no conservative scan recognises. */
 #define HIDE(pointer) (~(uintptr_t)(pointer))

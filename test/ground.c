@@ -15,6 +15,17 @@ uint64_t ground_steps(void)
 	return test_is_slow() ? steps / 10 : steps;
 }
 
+Suite *ground_model_suite(const char *name, TCase **os, TCase **buffers)
+{
+	Suite *suite = suite_create(name);
+
+	*os = tcase_create("from the system");
+	*buffers = tcase_create("in a buffer");
+	suite_add_tcase(suite, *os);
+	suite_add_tcase(suite, *buffers);
+	return suite;
+}
+
 /* ---- Providers ---- */
 
 enum { RESERVATIONS = 4096 };
@@ -182,6 +193,12 @@ void ground_expect(const char *answer, const char *tag)
 	ck_assert_msg(answer != NULL, "%s is broken and not seen", tag);
 	ck_assert_msg(strncmp(answer, tag, strlen(tag)) == 0, "%s is broken, but the answer is: %s",
 	              tag, answer);
+}
+
+void ground_expect_sound(const char *answer)
+{
+	if (answer != NULL)
+		ck_abort_msg("%s", answer);
 }
 
 /* ---- Levels ---- */

@@ -15,13 +15,7 @@
 #define MIB ((size_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 
-/* For what is asked millions of times: Check notes each of its own assertions in
- * a file, whether they hold or not. */
-#define EXPECT(condition)                                         \
-	do {                                                      \
-		if (!(condition))                                 \
-			ck_abort_msg("failed: %s", #condition);   \
-	} while (0)
+/* As EXPECT of support.h, of two numbers. */
 #define EXPECT_EQ(x, y)                                                               \
 	do {                                                                          \
 		unsigned long long expect_x = (x), expect_y = (y);                    \
@@ -33,6 +27,9 @@
 /* Operations of a model test: 10^6, in the long version 10^8; a tenth where the
  * program is slow. */
 uint64_t ground_steps(void);
+
+/* A model test's suite: with the system's memory, and in buffers of a caller. */
+Suite *ground_model_suite(const char *name, TCase **os, TCase **buffers);
 
 /* ---- Providers ---- */
 
@@ -64,6 +61,13 @@ void ground_check_counts(struct smal_space *space, uint64_t used_bytes);
 /* A checker's answer must be about this invariant: it begins with the tag, for
  * example "tree I2". */
 void ground_expect(const char *answer, const char *tag);
+/* It has none. */
+void ground_expect_sound(const char *answer);
+
+/* Breaks a field: the checker, which is asked by `answer`, names the invariant; and
+ * finds nothing once the field is mended. */
+#define GROUND_BREAK(field, value, answer, tag) \
+	TEST_BREAK(field, value, ground_expect(answer, tag), ground_expect_sound(answer))
 
 /* ---- Levels ---- */
 

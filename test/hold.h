@@ -14,21 +14,24 @@ enum { HOLD_REGISTERS = 6 };
 #define HOLD_REGISTERS HOLD_REGISTERS
 
 /*
- * uintptr_t hold_REGISTER(uintptr_t hidden, int (*call)(void *), void *argument)
+ * uintptr_t hold_REGISTER(uintptr_t hidden, uintptr_t offset,
+ *                         int (*call)(void *), void *argument)
  *
- * Calls with ~hidden in the register; returns what is in it afterwards.
+ * Calls with ~hidden + offset in the register; returns what is in it afterwards.
  */
-#define HOLD(reg)                                                                            \
-	uintptr_t hold_##reg(uintptr_t hidden, int (*call)(void *argument), void *argument); \
-	__asm__(".text\n.type hold_" #reg ", @function\nhold_" #reg ":\n"                    \
-	        "	push %" #reg "\n"                                                    \
-	        "	mov %rdi, %" #reg "\n"                                               \
-	        "	not %" #reg "\n"                                                     \
-	        "	mov %rdx, %rdi\n"                                                    \
-	        "	xor %edx, %edx\n"                                                    \
-	        "	call *%rsi\n"                                                        \
-	        "	mov %" #reg ", %rax\n"                                               \
-	        "	pop %" #reg "\n"                                                     \
+#define HOLD(reg)                                                          \
+	uintptr_t hold_##reg(uintptr_t hidden, uintptr_t offset,           \
+	                     int (*call)(void *argument), void *argument); \
+	__asm__(".text\n.type hold_" #reg ", @function\nhold_" #reg ":\n"  \
+	        "	push %" #reg "\n"                                  \
+	        "	mov %rdi, %" #reg "\n"                             \
+	        "	not %" #reg "\n"                                   \
+	        "	add %rsi, %" #reg "\n"                             \
+	        "	mov %rcx, %rdi\n"                                  \
+	        "	xor %esi, %esi\n"                                  \
+	        "	call *%rdx\n"                                      \
+	        "	mov %" #reg ", %rax\n"                             \
+	        "	pop %" #reg "\n"                                   \
 	        "	ret\n.size hold_" #reg ", . - hold_" #reg "\n")
 
 HOLD(rbx);
@@ -40,7 +43,8 @@ HOLD(r15);
 
 static const struct {
 	const char *name;
-	uintptr_t (*hold)(uintptr_t hidden, int (*call)(void *argument), void *argument);
+	uintptr_t (*hold)(uintptr_t hidden, uintptr_t offset, int (*call)(void *argument),
+	                  void *argument);
 } hold_registers[HOLD_REGISTERS] = {
 	{ "rbx", hold_rbx }, { "rbp", hold_rbp }, { "r12", hold_r12 },
 	{ "r13", hold_r13 }, { "r14", hold_r14 }, { "r15", hold_r15 },

@@ -62,10 +62,14 @@ unit_tests = \
 	test/check_weak \
 	test/check_ephemeron \
 	test/check_finalizer \
+	test/check_order \
+	test/check_notice \
 	test/check_map \
+	test/check_entry \
 	test/check_explain \
 	test/check_policy \
 	test/check_limit \
+	test/model_map \
 	test/model_weak \
 	test/check_public \
 	test/check_support
@@ -87,14 +91,16 @@ test_model_element_LDFLAGS = $(fault_ldflags)
 test_model_stride_LDFLAGS = $(fault_ldflags)
 test_nomem_space_LDFLAGS = $(fault_ldflags)
 test_nomem_gc_LDFLAGS = $(fault_ldflags)
-test_check_finalizer_LDFLAGS = $(fault_ldflags)
+test_check_notice_LDFLAGS = $(fault_ldflags)
 
-# In front of the collectors' requests; and of both, for what uses test/nomem.h.
+# In front of the collectors' requests, for what uses test/starve.h; and of both, for
+# what uses test/nomem.h.
 take_ldflags = -Wl,--wrap=smal_space_take
 test_check_limit_LDFLAGS = $(take_ldflags)
 test_check_ephemeron_LDFLAGS = $(take_ldflags)
 test_check_explain_LDFLAGS = $(take_ldflags)
 test_check_map_LDFLAGS = $(take_ldflags)
+test_check_entry_LDFLAGS = $(take_ldflags)
 test_check_queue_LDFLAGS = $(take_ldflags)
 test_check_world_LDFLAGS = $(take_ldflags)
 nomem_ldflags = $(fault_ldflags),--wrap=smal_space_take,--wrap=smal_element_take
@@ -253,7 +259,8 @@ if CHECK_FRAMEWORK
 check_LTLIBRARIES += test/libsupport.la
 test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test/collector.c \
 	test/fault.h test/fault.c test/nomem.h test/nomem.c test/ground.h test/ground.c \
-	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hold.h
+	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hidden.h test/hidden.c \
+	test/hold.h test/notice.h test/notice.c test/starve.h test/starve.c
 check_PROGRAMS += $(unit_tests) $(misuse_tests) test/tool_watch
 TESTS += $(unit_tests) test/torture.sh test/tool_watch.sh
 else

@@ -219,16 +219,12 @@ END_TEST
 
 static Suite *element_suite(void)
 {
-	Suite *suite = suite_create("model of elements");
-	TCase *os = tcase_create("from the system");
-	TCase *buffers = tcase_create("in a buffer");
+	TCase *os, *buffers;
+	Suite *suite = ground_model_suite("model of elements", &os, &buffers);
 
 	tcase_add_test(os, test_system);
 	tcase_add_test(os, test_small_segments);
-	suite_add_tcase(suite, os);
-
 	tcase_add_loop_test(buffers, test_buffer, 0, SIZES);
-	suite_add_tcase(suite, buffers);
 	return suite;
 }
 

@@ -423,16 +423,12 @@ END_TEST
 
 static Suite *space_suite(void)
 {
-	Suite *suite = suite_create("model of the space");
-	TCase *os = tcase_create("from the system");
-	TCase *buffers = tcase_create("in a buffer");
+	TCase *os, *buffers;
+	Suite *suite = ground_model_suite("model of the space", &os, &buffers);
 
 	tcase_add_test(os, test_one_segment);
 	tcase_add_test(os, test_many_segments);
-	suite_add_tcase(suite, os);
-
 	tcase_add_loop_test(buffers, test_buffer, 0, SIZES);
-	suite_add_tcase(suite, buffers);
 	return suite;
 }
 

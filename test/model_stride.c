@@ -328,15 +328,11 @@ END_TEST
 
 static Suite *stride_suite(void)
 {
-	Suite *suite = suite_create("model of strides");
-	TCase *os = tcase_create("from the system");
-	TCase *buffers = tcase_create("in a buffer");
+	TCase *os, *buffers;
+	Suite *suite = ground_model_suite("model of strides", &os, &buffers);
 
 	tcase_add_test(os, test_system);
-	suite_add_tcase(suite, os);
-
 	tcase_add_loop_test(buffers, test_buffer, 0, SIZES);
-	suite_add_tcase(suite, buffers);
 	return suite;
 }
 

@@ -109,6 +109,26 @@ bool nomem_failed_object(struct smal_thread *of, const void *object)
 	                                                     : SMAL_ERROR_CORRUPT);
 }
 
+void nomem_step(enum smal_error (*make)(void))
+{
+	if (!nomem_failed(make()) || !nomem_failed(make()))
+		return;
+	nomem_end();
+	DEMAND(make() == SMAL_OK);
+}
+
+enum smal_error nomem_create(void)
+{
+	struct smal_gc_options options = { .pace_bytes = 1 << 20, .exact_stacks = 1 };
+
+	return smal_gc_create(&options, &gc);
+}
+
+enum smal_error nomem_attach(void)
+{
+	return smal_thread_attach(gc, &thread);
+}
+
 static int run(const struct nomem_scenario *scenario)
 {
 	int status = -1;
@@ -150,4 +170,34 @@ void nomem_sweep(const struct nomem_scenario *scenario, enum nomem_source from, 
 	/* What the system is asked for may be less than what it is told. */
 	else if (!test_is_slow() && from == NOMEM_LIBRARY)
 		ck_assert_uint_gt(failed, 0);
+}
+
+/* ---- A program of scenarios ---- */
+
+static const struct nomem_scenario *all;
+static int all_count;
+static const char *all_name;
+
+START_TEST(test_refused)
+{
+	nomem_sweep(&all[_i / 4], _i & 1 ? NOMEM_LIBRARY : NOMEM_SYSTEM, (_i & 2) != 0);
+}
+END_TEST
+
+static Suite *nomem_suite(void)
+{
+	Suite *suite = suite_create(all_name);
+	TCase *refused = tcase_create("refused");
+
+	tcase_add_loop_test(refused, test_refused, 0, 4 * all_count);
+	suite_add_tcase(suite, refused);
+	return suite;
+}
+
+int nomem_main(const char *name, const struct nomem_scenario *scenarios, int count)
+{
+	all = scenarios;
+	all_count = count;
+	all_name = name;
+	return test_main(nomem_suite);
 }

@@ -32,6 +32,9 @@ enum nomem_source { NOMEM_SYSTEM, NOMEM_LIBRARY };
 /* The whole sweep of a scenario; fails a test of Check's. */
 void nomem_sweep(const struct nomem_scenario *scenario, enum nomem_source source, bool persistent);
 
+/* Sweeps them all, each source by turns, once and for good: a program's main. */
+int nomem_main(const char *name, const struct nomem_scenario *scenarios, int count);
+
 /* Memory is refused from here, to there. */
 void nomem_begin(void);
 void nomem_end(void);
@@ -45,6 +48,13 @@ bool nomem_failed(enum smal_error error);
 
 /* The same of an object: NULL, and the thread knows why. */
 bool nomem_failed_object(struct smal_thread *of, const void *object);
+
+/* Calls make until it succeeds: twice, and then without refusals. */
+void nomem_step(enum smal_error (*make)(void));
+
+/* For that: the collector gc, with exact stacks; this thread's attachment to it. */
+enum smal_error nomem_create(void);
+enum smal_error nomem_attach(void);
 
 /* A child has no runner to report to: it says what failed, and ends. */
 #define DEMAND(condition)                                               \

@@ -21,18 +21,6 @@ struct list {
 
 static struct smal_type *list_type, *text_type;
 
-static enum smal_error create(void)
-{
-	struct smal_gc_options options = { .pace_bytes = 1 << 20, .exact_stacks = 1 };
-
-	return smal_gc_create(&options, &gc);
-}
-
-static enum smal_error attach(void)
-{
-	return smal_thread_attach(gc, &thread);
-}
-
 static enum smal_error make_list_type(void)
 {
 	static const uintptr_t first = 1;
@@ -56,21 +44,13 @@ static enum smal_error add_root(void)
 	return smal_root_add(gc, &roots[0], "list");
 }
 
-static void step(enum smal_error (*make)(void))
-{
-	if (!nomem_failed(make()) || !nomem_failed(make()))
-		return;
-	nomem_end();
-	DEMAND(make() == SMAL_OK);
-}
-
 static void begin(void)
 {
-	step(create);
-	step(attach);
-	step(make_list_type);
-	step(make_text_type);
-	step(add_root);
+	nomem_step(nomem_create);
+	nomem_step(nomem_attach);
+	nomem_step(make_list_type);
+	nomem_step(make_text_type);
+	nomem_step(add_root);
 }
 
 static void end(void)
@@ -269,8 +249,8 @@ static void expect_child(uintptr_t length)
 	DEMAND(grow_list(thread, &roots[0], length, 200) == length + 200);
 	DEMAND(smal_collect(thread) == SMAL_OK);
 	expect_list(roots[0], length + 200);
-	step(create);
-	step(attach);
+	nomem_step(nomem_create);
+	nomem_step(nomem_attach);
 	end();
 	gc = mine;
 	thread = old;
@@ -348,7 +328,7 @@ static void scenario_first(void)
 	nomem_end();
 	DEMAND(grow_list(thread, &roots[0], 0, 100) == 100);
 	DEMAND(smal_thread_detach(thread) == SMAL_OK);
-	step(attach);
+	nomem_step(nomem_attach);
 	expect_list(roots[0], 100);
 	end();
 }
@@ -360,25 +340,7 @@ static const struct nomem_scenario scenarios[] = {
 	{ "fork", scenario_fork, "decay=0", NOMEM_SEEN },
 };
 
-enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
-
-START_TEST(test_refused)
-{
-	nomem_sweep(&scenarios[_i / 4], _i & 1 ? NOMEM_LIBRARY : NOMEM_SYSTEM, (_i & 2) != 0);
-}
-END_TEST
-
-static Suite *nomem_suite(void)
-{
-	Suite *suite = suite_create("nomem thread");
-	TCase *refused = tcase_create("refused");
-
-	tcase_add_loop_test(refused, test_refused, 0, 4 * SCENARIOS);
-	suite_add_tcase(suite, refused);
-	return suite;
-}
-
 int main(void)
 {
-	return test_main(nomem_suite);
+	return nomem_main("nomem thread", scenarios, sizeof scenarios / sizeof *scenarios);
 }

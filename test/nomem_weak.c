@@ -50,18 +50,6 @@ static void mark_items(struct smal_marker *marker, void *user)
 
 /* ---- Each step until it succeeds ---- */
 
-static enum smal_error create(void)
-{
-	struct smal_gc_options options = { .pace_bytes = 1 << 20, .exact_stacks = 1 };
-
-	return smal_gc_create(&options, &gc);
-}
-
-static enum smal_error attach(void)
-{
-	return smal_thread_attach(gc, &thread);
-}
-
 static enum smal_error make_type(void)
 {
 	static const uintptr_t first = 1;
@@ -100,23 +88,15 @@ static enum smal_error make_map(void)
 	return SMAL_OK;
 }
 
-static void step(enum smal_error (*make)(void))
-{
-	if (!nomem_failed(make()) || !nomem_failed(make()))
-		return;
-	nomem_end();
-	DEMAND(make() == SMAL_OK);
-}
-
 static void begin(void)
 {
-	step(create);
-	step(attach);
-	step(make_type);
-	step(add_roots);
-	step(make_queue);
-	step(make_other_queue);
-	step(make_map);
+	nomem_step(nomem_create);
+	nomem_step(nomem_attach);
+	nomem_step(make_type);
+	nomem_step(add_roots);
+	nomem_step(make_queue);
+	nomem_step(make_other_queue);
+	nomem_step(make_map);
 }
 
 static void end(void)
@@ -349,7 +329,7 @@ static void scenario_queues(void)
 	DEMAND(smal_collect(thread) == SMAL_OK);
 	DEMAND(smal_queue_count(other_queue) > 0);
 	DEMAND(smal_queue_destroy(other_queue) == SMAL_OK);
-	step(make_other_queue);
+	nomem_step(make_other_queue);
 	collect();
 	for (int i = 0; i < 100; i++)
 		make_item();
@@ -439,25 +419,7 @@ static const struct nomem_scenario scenarios[] = {
 	{ "explain", scenario_explain, "decay=0", NOMEM_SEEN },
 };
 
-enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
-
-START_TEST(test_refused)
-{
-	nomem_sweep(&scenarios[_i / 4], _i & 1 ? NOMEM_LIBRARY : NOMEM_SYSTEM, (_i & 2) != 0);
-}
-END_TEST
-
-static Suite *nomem_suite(void)
-{
-	Suite *suite = suite_create("nomem weak");
-	TCase *refused = tcase_create("refused");
-
-	tcase_add_loop_test(refused, test_refused, 0, 4 * SCENARIOS);
-	suite_add_tcase(suite, refused);
-	return suite;
-}
-
 int main(void)
 {
-	return test_main(nomem_suite);
+	return nomem_main("nomem weak", scenarios, sizeof scenarios / sizeof *scenarios);
 }

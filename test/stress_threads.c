@@ -144,7 +144,7 @@ static void check_thing(struct thing *thing)
 
 static struct thing *make_thing(struct smal_thread *self, struct test_random *random)
 {
-	uint64_t tag = test_random_next(random) >> 16;
+	uint64_t tag = test_random_next(random) >> 16, limit = 1000;
 
 	smal_atomic_add_u32(&made, 1);
 	switch (test_random_below(random, 8)) {
@@ -153,11 +153,10 @@ static struct thing *make_thing(struct smal_thread *self, struct test_random *ra
 	case 1:
 		return make_tree(self, tag, DEPTH);
 	case 2:
-		if (test_random_below(random, 16) == 0)
-			return make_blob(self, tag, test_random_below(random, LARGEST));
-		/* fall through */
+		limit = test_random_below(random, 16) == 0 ? LARGEST : limit;
+		return make_blob(self, tag, test_random_below(random, limit));
 	default:
-		return make_blob(self, tag, test_random_below(random, 1000));
+		return make_blob(self, tag, test_random_below(random, limit));
 	}
 }
 

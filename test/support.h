@@ -39,6 +39,25 @@ uint64_t test_random_next(struct test_random *random);
 /* A number below limit, which is at least 1. */
 uint64_t test_random_below(struct test_random *random, uint64_t limit);
 
+/* For what is asked millions of times: Check notes each of its own assertions in
+ * a file, whether they hold or not. */
+#define EXPECT(condition)                                       \
+	do {                                                    \
+		if (__builtin_expect(!(condition), 0))          \
+			ck_abort_msg("failed: %s", #condition); \
+	} while (0)
+
+/* Sets a field to a wrong value, sees it found, mends it, and sees that it is: the
+ * last two are calls that fail the test otherwise. */
+#define TEST_BREAK(field, value, see_broken, see_mended) \
+	do {                                             \
+		__typeof__(field) test_had = (field);    \
+		(field) = (value);                       \
+		see_broken;                              \
+		(field) = test_had;                      \
+		see_mended;                              \
+	} while (0)
+
 /* What the functions below return where the system does not tell. */
 #define TEST_UNKNOWN SIZE_MAX
 

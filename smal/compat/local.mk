@@ -5,7 +5,9 @@
 # the libraries to link with.
 smal_malloc_names = malloc calloc realloc reallocarray free cfree free_sized \
 	free_aligned_sized posix_memalign memalign aligned_alloc valloc pvalloc \
-	malloc_usable_size malloc_trim mallopt mallinfo mallinfo2 malloc_info malloc_stats
+	malloc_usable_size malloc_trim mallopt mallinfo mallinfo2 malloc_info malloc_stats \
+	__libc_malloc __libc_calloc __libc_realloc __libc_free __libc_memalign __libc_valloc \
+	__libc_pvalloc
 
 lib_LTLIBRARIES += libsmal-malloc.la
 libsmal_malloc_la_SOURCES = smal/compat/malloc.h smal/compat/malloc.c

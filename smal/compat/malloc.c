@@ -226,3 +226,40 @@ EXPORT void malloc_stats(void)
 {
 	malloc_info(0, stderr);
 }
+
+/* ---- glibc's second names: a program that wraps malloc calls these ---- */
+
+EXPORT void *__libc_malloc(size_t bytes)
+{
+	return malloc(bytes);
+}
+
+EXPORT void *__libc_calloc(size_t count, size_t bytes)
+{
+	return calloc(count, bytes);
+}
+
+EXPORT void *__libc_realloc(void *block, size_t bytes)
+{
+	return realloc(block, bytes);
+}
+
+EXPORT void __libc_free(void *block)
+{
+	free(block);
+}
+
+EXPORT void *__libc_memalign(size_t align_bytes, size_t bytes)
+{
+	return memalign(align_bytes, bytes);
+}
+
+EXPORT void *__libc_valloc(size_t bytes)
+{
+	return valloc(bytes);
+}
+
+EXPORT void *__libc_pvalloc(size_t bytes)
+{
+	return pvalloc(bytes);
+}

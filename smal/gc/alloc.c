@@ -16,7 +16,7 @@
  * into the cache; memory that was never used is not zeroed again. Where a tool
  * watches or torture counts allocations, a window is one slot.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 #include <string.h>

@@ -16,6 +16,7 @@
  * Free callbacks run afterwards, and only where the program called for it.
  */
 #include <smal/gc/weak.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 enum {

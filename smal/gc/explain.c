@@ -7,6 +7,7 @@
  * of parents, read backwards, is a shortest way.
  */
 #include <smal/gc/second.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 /* The object is asked about on frames below what is scanned, and is its complement

@@ -13,7 +13,7 @@
  * A thread that is stopped between the two, by a signal, is on the stack that it
  * has just left: a stopped thread's place is looked for among all stacks.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 #include <string.h>

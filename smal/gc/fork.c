@@ -13,7 +13,7 @@
  * A thread that runs code of its own is not waited for: between two calls its
  * holes and parcels are whole at any instruction.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 #include <smal/base/process.h>

@@ -7,7 +7,7 @@
  * The slots that a thread freed last, in buffers that nobody else has, are kept at
  * hand: the next allocations take them, while they are warm.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 /* Calls the free callback, outside. Meanwhile the object stays, whether or not it is

@@ -13,11 +13,10 @@
  * address by one load (smal_scan). Kind 0 is no kind; its parcel is empty.
  *
  * Who may touch what. A thread's holes, parcels and counts are its own, and the
- * collecting thread's while the world is stopped (world.c). The lock protects the
- * lists of threads, types, roots, fibers and queues, the table of kinds, and the
- * phase; it is never held while threads are stopped, nor around a callback.
- * Within smal_gc_begin and smal_gc_end a thread is neither stopped by a signal
- * nor lost by a fork.
+ * collecting thread's while the world is stopped (attach.h, world.h). The lock
+ * protects the lists of threads, types, roots, fibers and queues, the table of
+ * kinds, and the phase; it is never held while threads are stopped, nor around a
+ * callback.
  *
  * Invariants of a collector at rest (smal_check):
  *   G1  a slot's live bit is set if it holds an object, is pending (dead, its
@@ -45,13 +44,7 @@ enum {
 	SMAL_KINDS = 8192,
 	SMAL_VARIABLE_KINDS = SMAL_CLASSES + 1,
 	/* Bytes that a parcel may run ahead of what is known to be zero. */
-	SMAL_WINDOW_BYTES = 4096,
-	/* Slots that are kept at hand after smal_free. */
-	SMAL_RECENT_SLOTS = 6,
-	/* Words that a function of the library holds while it allocates. */
-	SMAL_HELD_WORDS = 3,
-	/* Words of the note of a shortage callback. */
-	SMAL_NOTE_WORDS = 32
+	SMAL_WINDOW_BYTES = 4096
 };
 
 /* How a kind's objects are scanned. */
@@ -137,125 +130,6 @@ struct smal_owned_type {
 	size_t text_bytes;
 };
 
-/* What a thread has claimed of a kind, besides the parcel. */
-struct smal_hole {
-	/* In the thread's list of active holes. */
-	struct smal_link link;
-	struct smal_kind *kind;
-	struct smal_buffer *buffer;
-	/* The true end of the parcel's window, and the buffer it lies in. */
-	volatile AO_t window_limit;
-	struct smal_buffer *window_buffer;
-	/* The rest of the hole behind the window. */
-	uintptr_t next, limit;
-	/* Slots freed last; their live bits were clear then. */
-	uintptr_t recent[SMAL_RECENT_SLOTS];
-	unsigned recent_count;
-	/* Not yet added to the kind's. */
-	struct smal_counts counts;
-};
-
-/* Words in which callee-saved registers are kept for a thread that has left, or a
- * stack that does not run. */
-enum {
-	SMAL_SAVED_BELOW = 48,
-	SMAL_SAVED_ABOVE = 64,
-	SMAL_SAVED_WORDS = SMAL_SAVED_BELOW + SMAL_SAVED_ABOVE
-};
-
-struct smal_saved {
-	/* The lowest address in use of the stack; 0: nothing is. */
-	uintptr_t low;
-	unsigned count;
-	uintptr_t words[SMAL_SAVED_WORDS];
-};
-
-/* A stack: a thread's own, or one that was registered. */
-struct smal_fiber {
-	uint32_t magic;
-	struct smal_gc *gc;
-	struct smal_link link;
-	uintptr_t base, limit;
-	/* While it does not run. */
-	struct smal_saved saved;
-	struct smal_frame *frames;
-	/* The attachment that runs on it, or 0. */
-	volatile AO_t thread;
-	/* It has been scanned from where its thread stopped, in this collection. */
-	bool scanned;
-};
-
-/* An object whose free callback smal_free is calling. */
-struct smal_freeing {
-	struct smal_freeing *up;
-	struct smal_buffer *buffer;
-	uintptr_t slot;
-};
-
-/* What a thread, or a collector, is busy with: what may be called follows. */
-enum smal_activity {
-	SMAL_IDLE,
-	/* The world is stopped: mark callbacks and the observer run. */
-	SMAL_COLLECTING,
-	/* Free callbacks run. */
-	SMAL_FREEING
-};
-
-/* Bits of smal_thread.poll. */
-enum smal_poll_bits {
-	/* A collection waits for the thread, or has it wait. */
-	SMAL_POLL_STOP = 1,
-	/* It counts as stopped: it has left, or waits inside of libsmal. */
-	SMAL_POLL_AWAY = 2,
-	/* A fork is near: it must not go in. */
-	SMAL_POLL_FREEZE = 4
-};
-
-/* An attachment. Its memory is never anything else until the collector ends. */
-struct smal_attached {
-	struct smal_thread public;
-	uint32_t magic;
-	/* 1 between smal_gc_begin and smal_gc_end. */
-	volatile uint32_t inside;
-	/* A signal came meanwhile. */
-	volatile bool deferred;
-	/* AWAY because it waits; because the program said so. */
-	bool parked, left;
-	enum smal_activity activity;
-	struct smal_gc *gc;
-	/* The next attachment of this OS thread. */
-	struct smal_attached *next;
-	/* In the collector's list of threads, or of those to be used again. */
-	struct smal_link link;
-	volatile AO_t os_id;
-	pthread_t os_thread;
-	/* Its own stack, and the one it runs on. */
-	struct smal_fiber own, *current;
-	/* Where it stands while it is AWAY; the end of the alternate signal stack
-	 * if that is where, or 0; ASan's. */
-	struct smal_saved saved;
-	uintptr_t alternate_limit;
-	void *fake_stack;
-	/* What public.parcels is but while the thread is AWAY: then all are empty, and
-	 * who allocates all the same is told. */
-	struct smal_parcel *parcels;
-	struct smal_hole *holes;
-	struct smal_link active;
-	struct smal_freeing *freeing;
-	/* Roots while a function of the library allocates for its caller. They are not
-	 * on its frame: a shortage callback may leave by longjmp. */
-	void *held[SMAL_HELD_WORDS];
-	enum smal_error error;
-	/* Bytes claimed and not yet told to the collector. */
-	size_t allocated_bytes;
-	/* Allocations until torture collects. */
-	unsigned torture_left;
-	/* Where a note lies that a shortage callback is running, and on which stack
-	 * (alloc.c). */
-	uintptr_t shortage_note;
-	const struct smal_fiber *shortage_fiber;
-};
-
 /* Ranges of static data: base and limit, one pair after another. */
 struct smal_statics {
 	uintptr_t *words;
@@ -294,6 +168,9 @@ enum smal_inner_type {
 	SMAL_INNER_ENTRIES,
 	SMAL_INNER_TYPES
 };
+
+/* A thread's attachment (attach.h). */
+struct smal_attached;
 
 struct smal_gc {
 	uint32_t magic;
@@ -353,7 +230,7 @@ struct smal_gc {
 	void *observer_user;
 };
 
-/* ---- Which kind ---- */
+/* ---- Types and kinds ---- */
 
 static inline struct smal_kind *smal_buffer_kind(const struct smal_buffer *buffer)
 {
@@ -363,11 +240,6 @@ static inline struct smal_kind *smal_buffer_kind(const struct smal_buffer *buffe
 static inline struct smal_owned_type *smal_owned(const struct smal_type *type)
 {
 	return SMAL_CONTAINER(type, struct smal_owned_type, public);
-}
-
-static inline struct smal_attached *smal_attached(const struct smal_thread *thread)
-{
-	return SMAL_CONTAINER(thread, struct smal_attached, public);
 }
 
 #define SMAL_EACH_KIND(gc, kind)                                                      \
@@ -422,145 +294,18 @@ static inline bool smal_type_is_inner(const struct smal_owned_type *type)
 	return (type->desc.flags & SMAL_TYPE_INNER) != 0;
 }
 
-/* ---- Threads, and what they have claimed (thread.c) ---- */
-
-#define SMAL_EACH_THREAD(gc, thread)                                                      \
-	for (struct smal_attached *thread =                                               \
-		     SMAL_CONTAINER((gc)->threads.next, struct smal_attached, link);      \
-	     &thread->link != &(gc)->threads;                                             \
-	     thread = SMAL_CONTAINER(thread->link.next, struct smal_attached, link))
-
-/* The calling thread's attachment, and all of them. */
-struct smal_attached *smal_attached_self(const struct smal_gc *gc);
-struct smal_attached *smal_attachments(void);
-
-/* Refuses with a report: a call by somebody who is not that attached thread, by
- * one that is away, or while it is busy with more than `most` allows. */
-enum smal_error smal_thread_check(const struct smal_thread *thread, enum smal_activity most,
-                                  const char *function);
-
-/* The same for functions that take a collector: any thread that is not in one of
- * its callbacks. */
-enum smal_error smal_gc_check(const struct smal_gc *gc, const char *function);
-
-/* Ends an attachment: of the calling thread, or, after a fork, of one that is
- * gone. With the lock held. */
-void smal_thread_end(struct smal_attached *thread);
-
-/* Gives the memory of attachments back, as the collector ends. */
-void smal_threads_fini(struct smal_gc *gc);
-
-/* Slots that lie in windows ahead of the cursor, of all threads. */
-uint64_t smal_kind_ahead(const struct smal_kind *kind);
-
-/* True if a slot whose live bit is set holds an object: it is neither ahead of
- * a cursor nor pending. */
-bool smal_slot_is_object(const struct smal_kind *kind, const struct smal_buffer *buffer,
-                         uintptr_t slot);
+/* ---- What a pointer is (object.c) ---- */
 
 /* The object that an address points to or into, and its buffer; 0 if there is none.
- * Any thread, at any time: it looks again if a collection came between. The same for
- * one that begins there, or NULL; and a report of what a pointer is that should have been an object of gc (NULL: of any). (object.c) */
+ * Any thread, at any time: it looks again if a collection came between. */
 uintptr_t smal_object_find(uintptr_t address, struct smal_buffer **buffer);
+
+/* The same for one that begins there, or NULL. */
 struct smal_buffer *smal_object_buffer(const void *object);
+
+/* Reports what a pointer is that should have been an object of gc (NULL: of any). */
 enum smal_error smal_object_fail(const struct smal_gc *gc, const void *pointer,
                                  const char *function);
-
-/* The hole of a thread for a kind, made if it is not there. (alloc.c) */
-struct smal_hole *smal_hole_of(struct smal_attached *thread, struct smal_kind *kind);
-
-/* Takes the windows out of the live masks and the holes' counts to their kinds,
- * and puts the windows back. The world is stopped. */
-void smal_thread_retract(struct smal_attached *thread);
-void smal_thread_restore(struct smal_attached *thread);
-
-/* The slots freed last may have been swept, with their buffers. */
-void smal_thread_forget(struct smal_attached *thread);
-
-/* Ends a hole: what was claimed and not used is free again. */
-void smal_hole_close(struct smal_attached *thread, struct smal_hole *hole);
-void smal_holes_close(struct smal_attached *thread);
-
-/* ---- Stopping and going on (world.c) ---- */
-
-void smal_gc_begin_slow(struct smal_attached *thread);
-void smal_gc_end_slow(struct smal_attached *thread);
-
-/* Goes inside: from now to smal_gc_end the thread is not stopped, and a fork waits
- * for it. The exchange is a full barrier: either the thread sees what is asked of
- * it, or who asks sees that it is inside. */
-static inline void smal_gc_begin(struct smal_attached *thread)
-{
-	smal_atomic_cas_u32(&thread->inside, 0, 1);
-	if (SMAL_UNLIKELY(smal_atomic_load_relaxed_u32(&thread->public.poll) != 0))
-		smal_gc_begin_slow(thread);
-}
-
-static inline void smal_gc_end(struct smal_attached *thread)
-{
-	smal_atomic_store_u32(&thread->inside, 0);
-	if (SMAL_UNLIKELY(thread->deferred))
-		smal_gc_end_slow(thread);
-}
-
-/* Goes inside for all collectors that the calling thread is attached to: for what
- * takes a lock of the process's. */
-void smal_begin_all(void);
-void smal_end_all(void);
-
-/* Takes the collector's lock when the world is not stopped, or is not yet because
- * of this very thread; goes inside for all. Any thread that is outside. */
-void smal_gc_lock(struct smal_gc *gc);
-void smal_gc_unlock(struct smal_gc *gc);
-
-/*
- * Stops the collector's threads, calls step, lets them go on. The calling thread
- * is outside, attached or not. With `coalesce` it is attached and step collects:
- * if another thread collects at that moment, waits until it has, and returns
- * false instead.
- * `low`: what lies below it on the calling thread's stack is not its own.
- */
-bool smal_world_run(struct smal_gc *gc, bool coalesce,
-                    void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
-                    void *argument);
-
-/* Waits while the phase is this one; wakes who waits. */
-void smal_phase_wait(struct smal_gc *gc, uint32_t phase);
-void smal_phase_wake(struct smal_gc *gc);
-
-/* Saves where the caller stands, its registers included, for after it returns. The
- * frame is its own; inline, so that nobody else pushes registers on the way. */
-struct smal_save {
-	struct smal_saved *saved;
-	/* Of the stack, the limit. */
-	uintptr_t frame, limit;
-};
-void smal_saved_words(uintptr_t low, void *save);
-static SMAL_ALWAYS_INLINE void smal_saved_store(struct smal_saved *saved, uintptr_t frame,
-                                                uintptr_t limit)
-{
-	struct smal_save save = { saved, frame, limit - frame < SIZE_MAX / 2 ? limit : 0 };
-
-	smal_os_with_stack(smal_saved_words, &save);
-}
-
-/* The thread waits, from the frame on, until smal_threads_back: for a fork. */
-void smal_thread_away(struct smal_attached *thread, uintptr_t frame);
-void smal_threads_back(void);
-
-/* Has forks handled; once for the process. False: no memory. (fork.c) */
-bool smal_fork_handle(void);
-
-/* Installs the handler of a stop signal; false: no such signal. */
-bool smal_world_handle_signal(int number);
-
-/* ---- Stacks (fiber.c) ---- */
-
-/* The fiber in whose stack an address lies, or NULL. With the lock held, or the
- * world stopped. */
-struct smal_fiber *smal_fiber_find(struct smal_gc *gc, struct smal_attached *thread,
-                                   uintptr_t address);
-void smal_fibers_fini(struct smal_gc *gc);
 
 /* ---- The steps of a collection ---- */
 

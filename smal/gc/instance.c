@@ -8,6 +8,7 @@
  * share nothing else that either could see.
  */
 #include <smal/gc/weak.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 #include <string.h>

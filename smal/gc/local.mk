@@ -4,14 +4,18 @@
 
 libsmal_core_la_SOURCES += \
 	smal/gc/gc.h \
+	smal/gc/attach.h \
+	smal/gc/world.h \
 	smal/gc/mark.h \
 	smal/gc/weak.h \
 	smal/gc/second.h \
 	smal/gc/type.c \
 	smal/gc/thread.c \
+	smal/gc/park.c \
 	smal/gc/world.c \
 	smal/gc/fork.c \
 	smal/gc/fiber.c \
+	smal/gc/marker.c \
 	smal/gc/mark.c \
 	smal/gc/stack.c \
 	smal/gc/pair.c \

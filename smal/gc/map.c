@@ -15,6 +15,7 @@
  * without passing one that was never used.
  */
 #include <smal/gc/weak.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 enum { LEAST_CAPACITY = 8 };

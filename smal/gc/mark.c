@@ -21,7 +21,8 @@
  * objects, until no flag is left. So marking needs no memory beyond what was
  * there when it began.
  *
- * The window before the queue is after Cher, Hosking and Vitek (2004).
+ * The window before the queue is after Cher, Hosking and Vitek (2004). What a
+ * marker begins with is marker.c.
  */
 #include <smal/gc/mark.h>
 #include <smal/base/fail.h>
@@ -35,63 +36,7 @@ enum { PIECE = 1 };
 /* smal_buffer.marks: scan its marked objects again. */
 enum { OVERFLOWED = 1 };
 
-static void point_at(struct smal_marker *marker, const struct smal_segment *segment)
-{
-	struct smal_view *view = &marker->view;
-
-	view->base = segment->base;
-	view->bytes = smal_min(segment->bytes,
-	                       (size_t)segment->committed_blocks << SMAL_BLOCK_LOG2);
-	view->owners = smal_segment_owner(segment, 0);
-	view->live = (void *)segment->side[SMAL_SIDE_MASK + marker->live_index].base;
-	view->mark = (void *)segment->side[SMAL_SIDE_MASK + (marker->live_index ^ 1)].base;
-	view->others = segment->link.next != segment->link.prev ||
-	               segment->link.next != &segment->space->segments;
-}
-
-void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *spare,
-                      size_t words)
-{
-	struct smal_segment *largest = NULL;
-
-	*marker = (struct smal_marker){ .view = { .scans = gc->scans,
-		                                  .owner = (uint32_t)gc->owner << 16,
-		                                  .keep = ~gc->options.tag_mask,
-		                                  .others = true },
-		                        .gc = gc, .live_index = gc->live, .top = gc->queue,
-		                        .bottom = gc->queue,
-		                        .limit = gc->queue + gc->queue_words };
-	if (spare != NULL && words > gc->queue_words) {
-		marker->spare = spare;
-		marker->spare_limit = spare + words;
-	}
-	/* Other collectors' threads may add segments. */
-	smal_os_lock_take(&gc->space->lock);
-	SMAL_LIST_EACH(link, &gc->space->segments) {
-		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
-
-		if (!segment->direct && (largest == NULL || segment->used_bytes > largest->used_bytes))
-			largest = segment;
-	}
-	if (largest != NULL)
-		point_at(marker, largest);
-	smal_os_lock_give(&gc->space->lock);
-}
-
 /* ---- Test and set ---- */
-
-/* The live object of the collector that an address points to or into, or 0. */
-static uintptr_t resolve(const struct smal_marker *marker, uintptr_t address,
-                         struct smal_buffer **buffer, const struct smal_scan **scan)
-{
-	uint16_t kind;
-
-	*buffer = smal_buffer_find_owned(address, marker->gc->owner, &kind);
-	if (*buffer == NULL)
-		return 0;
-	*scan = &marker->view.scans[kind];
-	return smal_buffer_find_slot(*buffer, address);
-}
 
 /* The out-of-line half of find_and_mark: other segments, large and medium
  * buffers, interior pointers, roots. Returns an object that has just been
@@ -109,7 +54,8 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 		marker->visit(marker, address, source);
 		return 0;
 	}
-	slot = resolve(marker, source == SMAL_FROM_ROOT_END ? address - 1 : address, &buffer, &scan);
+	slot = smal_marker_resolve(marker, source == SMAL_FROM_ROOT_END ? address - 1 : address,
+	                           &buffer, &scan);
 	if (slot == 0)
 		return 0;
 	if (source == SMAL_FROM_OBJECT && slot != address && (scan->flags & SMAL_SCAN_INTERIOR) == 0)
@@ -119,7 +65,7 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 	if (source == SMAL_FROM_ROOT_END &&
 	    (slot + smal_buffer_slot_bytes(buffer) != address ||
 	     ((scan->flags & SMAL_SCAN_COMPACT) != 0 &&
-	      resolve(marker, address, &next, &next_scan) == address)))
+	      smal_marker_resolve(marker, address, &next, &next_scan) == address)))
 		return 0;
 	at = smal_buffer_bit(buffer, slot);
 	mark = smal_buffer_mask(buffer, marker->live_index ^ 1) + (at >> SMAL_WORD_LOG2);
@@ -257,7 +203,8 @@ static SMAL_ALWAYS_INLINE const struct smal_scan *scan_of(const struct smal_view
 
 static size_t object_words(const struct smal_scan *scan, uintptr_t object)
 {
-	size_t bytes = scan->slot_bytes != 0 ? scan->slot_bytes : smal_buffer_bytes(smal_buffer_find(object));
+	size_t bytes = scan->slot_bytes != 0 ? scan->slot_bytes
+	                                     : smal_buffer_bytes(smal_buffer_find(object));
 
 	return bytes / sizeof(uintptr_t);
 }
@@ -410,61 +357,6 @@ void smal_mark_roots(struct smal_marker *marker, uintptr_t base, uintptr_t limit
 
 /* ---- For weak things ---- */
 
-void smal_marker_watch(struct smal_marker *marker,
-                       void (*marked)(struct smal_marker *marker, uintptr_t object),
-                       void *watcher)
-{
-	struct smal_marker fresh;
-
-	marker->marked = marked;
-	marker->watcher = watcher;
-	if (marked != NULL) {
-		/* Every candidate takes the long way, where the watcher is told. */
-		marker->view.bytes = 0;
-		marker->view.others = true;
-		return;
-	}
-	smal_marker_init(&fresh, marker->gc, NULL, 0);
-	marker->view = fresh.view;
-}
-
-/* The long way: other segments, large and medium buffers, what is pending. */
-static SMAL_NOINLINE enum smal_fate fate_slow(const struct smal_marker *marker, uintptr_t address)
-{
-	const struct smal_scan *scan;
-	struct smal_buffer *buffer;
-	size_t at;
-
-	if (address == 0 || address % 8 != 0 || resolve(marker, address, &buffer, &scan) != address)
-		return SMAL_FATE_NONE;
-	at = smal_buffer_bit(buffer, address);
-	if (smal_bit_get(smal_buffer_mask(buffer, marker->live_index ^ 1), at))
-		return SMAL_FATE_MARKED;
-	if ((scan->flags & SMAL_SCAN_FREES) != 0 && smal_bit_get(smal_buffer_mask(buffer, 2), at))
-		return SMAL_FATE_NONE;
-	return SMAL_FATE_UNMARKED;
-}
-
-enum smal_fate smal_mark_fate(const struct smal_marker *marker, uintptr_t word)
-{
-	const struct smal_view *view = &marker->view;
-	uintptr_t address = word & view->keep, offset = address - view->base;
-	size_t granule = offset >> SMAL_GRANULE_LOG2, w = granule >> SMAL_WORD_LOG2;
-	unsigned bit = granule & (SMAL_WORD_BITS - 1);
-	uint32_t kind;
-
-	if (SMAL_UNLIKELY(offset >= view->bytes))
-		return view->others ? fate_slow(marker, address) : SMAL_FATE_NONE;
-	kind = view->owners[offset >> SMAL_ID_LOG2] ^ view->owner;
-	if (kind >= SMAL_KINDS)
-		return SMAL_FATE_NONE;
-	if (SMAL_UNLIKELY(((address & (SMAL_GRANULE - 1)) | view->scans[kind].not_plain) != 0))
-		return fate_slow(marker, address);
-	if ((view->mark[w] >> bit & 1) != 0)
-		return SMAL_FATE_MARKED;
-	return (view->live[w] >> bit & 1) != 0 ? SMAL_FATE_UNMARKED : SMAL_FATE_NONE;
-}
-
 void smal_mark_children(struct smal_marker *marker, uintptr_t object)
 {
 	const struct smal_scan *scan = scan_of(&marker->view, object);
@@ -495,17 +387,6 @@ void smal_mark_kind(struct smal_marker *marker, struct smal_kind *kind)
 {
 	SMAL_EACH_BUFFER(kind, buffer)
 		mark_buffer(marker, buffer);
-}
-
-void smal_mark_kind_bits(struct smal_marker *marker, struct smal_kind *kind)
-{
-	SMAL_EACH_BUFFER(kind, buffer) {
-		const smal_word *live = smal_buffer_mask(buffer, marker->live_index);
-		smal_word *mark = smal_buffer_mask(buffer, marker->live_index ^ 1);
-
-		for (size_t w = 0; w < kind->stride.words; w++)
-			mark[w] |= live[w];
-	}
 }
 
 /* ---- The public half ---- */

@@ -101,6 +101,20 @@ void smal_mark_kind_bits(struct smal_marker *marker, struct smal_kind *kind);
  * overflowed. */
 bool smal_mark_drain(struct smal_marker *marker);
 
+/* The live object of the collector that an address points to or into, or 0. */
+static inline uintptr_t smal_marker_resolve(const struct smal_marker *marker, uintptr_t address,
+                                            struct smal_buffer **buffer,
+                                            const struct smal_scan **scan)
+{
+	uint16_t kind;
+
+	*buffer = smal_buffer_find_owned(address, marker->gc->owner, &kind);
+	if (*buffer == NULL)
+		return 0;
+	*scan = &marker->view.scans[kind];
+	return smal_buffer_find_slot(*buffer, address);
+}
+
 /* The words of an object that hold pointers, one after another, as its kind's
  * layout says; for the layouts that are not one word of bits. */
 static inline bool smal_layout_has(const struct smal_scan *scan, size_t word)

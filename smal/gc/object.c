@@ -3,7 +3,7 @@
  * object.c: what a pointer is: its object, its type, its size; and what to say of
  * one that is none; and allocating the library's own.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/attach.h>
 #include <smal/base/fail.h>
 
 /* The masks change places in a collection, and the old one is cleared: what was read

@@ -22,7 +22,7 @@
  * The square root: M. Kirisame, P. Shenoy, P. Panchekha, Optimal heap limits for
  * reducing browser memory use (2022).
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 enum {

@@ -7,6 +7,7 @@
  * to it while the world is stopped; threads take from it with its lock held.
  */
 #include <smal/gc/weak.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 static const struct smal_type_desc finalizer_desc = {

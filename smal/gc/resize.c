@@ -2,7 +2,7 @@
 /*
  * resize.c: a new size for an object where it stands.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 #include <string.h>

@@ -10,6 +10,7 @@
  * linker's lock might be held by a thread that is stopped.
  */
 #include <smal/gc/weak.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 #include <string.h>

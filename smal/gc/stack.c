@@ -7,6 +7,7 @@
  *    +--- frames, registers that were pushed there ---+     and the words of saved
  */
 #include <smal/gc/mark.h>
+#include <smal/gc/attach.h>
 
 static void mark_saved(struct smal_marker *marker, const struct smal_saved *saved,
                        uintptr_t limit)

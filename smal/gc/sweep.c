@@ -11,7 +11,7 @@
  * its live bit stays, so its slot is neither an object nor free until the
  * callback has run, at a time when the runtime can have it.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 
 #include <string.h>
 

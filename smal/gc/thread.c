@@ -20,7 +20,7 @@
  * nothing else: who follows a buffer's claimer without a lock finds a hole, if
  * perhaps another one's.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 #include <string.h>

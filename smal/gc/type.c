@@ -8,7 +8,7 @@
  * collector ends, marked as gone, with parcel 0: a stale smal_alloc finds an
  * empty parcel, calls in, and is told.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 #include <string.h>

@@ -4,6 +4,7 @@
  * those of its weak things. The world is stopped.
  */
 #include <smal/gc/weak.h>
+#include <smal/gc/attach.h>
 
 static const char *check_buffer(const struct smal_gc *gc, const struct smal_kind *kind,
                                 const struct smal_buffer *buffer, uint64_t *live_slots)

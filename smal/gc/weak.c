@@ -8,6 +8,7 @@
  * follows from the address.
  */
 #include <smal/gc/weak.h>
+#include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 static const struct smal_type_desc weak_desc = {

@@ -1,280 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * world.c: stopping a collector's threads, and letting them go on.
+ * world.c: stopping a collector's threads, and letting them go on (world.h).
  *
- *   poll   0 ------------- RUNNING ----------------- may touch objects
- *          |  leave, or a wait            ^ enter: only while STOP is clear
- *          v                              |
- *        AWAY ---------------- its stack and registers are saved
+ *   IDLE --- stop ---> STOPPED, COLLECTING --- all AWAY ---> step --- resume ---> IDLE
  *
- *   collector: phase := STOPPED or COLLECTING; STOP on every thread; waits until all are AWAY;
- *              marks, sweeps; STOP off, phase := IDLE
+ * One thread at a time has the world stopped: who finds the phase to be another
+ * thread's waits for it to change, parked. The phase changes with the collector's
+ * lock held, and so does the list of threads: none is missed by stop that is
+ * attached before, and none attaches until resume (smal_gc_lock).
  *
- * A thread changes AWAY in its own word by an atomic operation on the word that
- * has STOP, too, so neither side can miss the other. A thread that goes AWAY
- * while STOP is set counts arrivals up and wakes the collector. Waiting is for a
- * word to change (smal_os_wait), which a signal handler may do.
- *
- * A thread never waits for one collector while it holds another one up: before it
- * waits, and while it collects, it is AWAY in all that it is attached to (park);
- * afterwards it comes back in all of them or, if one does not let it, in none and
- * waits again (unpark).
- *
- * Invariants:
- *   W1  phase is STOPPED or COLLECTING if and only if one thread is between stop and resume
- *   W2  while it marks and sweeps, AWAY is set for every thread, its own included
- *   W3  an AWAY thread's saved words and low are what a scan needs; they are
- *       written before AWAY is set
- *   W4  a thread that is inside is not parked, and none is stopped by a signal
- *       while it is inside anything
- *
- * A model of this for spin is doc/design/models/world.pml.
+ * Of the invariants in world.h this file keeps W1 and W2; W4 for signals.
  */
-#include <smal/gc/gc.h>
-#include <smal/base/fail.h>
+#include <smal/gc/world.h>
 
 enum {
 	/* How long a thread that stops the world waits for others to go first. */
 	WAY_TURNS = 20,
 	WAY_NS = 20000
 };
-
-/* ---- Where a thread stands ---- */
-
-/* The words from here to the frame hold the registers, and so does the one that it
- * points at: the caller's frame pointer. The caller pushed its own at the frame,
- * smal_os_with_stack the others right above low; what a tool puts in between may be
- * more than there is room for. And the words above the frame: a function that is
- * left before the program waits or switches (a wrapper; a call in tail position) has
- * pushed registers there, which it gives back as it returns. */
-void smal_saved_words(uintptr_t low, void *argument)
-{
-	const struct smal_save *save = argument;
-	struct smal_saved *saved = save->saved;
-	uintptr_t limit = save->frame + sizeof(uintptr_t);
-	size_t count = smal_min((limit - low) / sizeof(uintptr_t), SMAL_SAVED_BELOW);
-	size_t last = count / 2, above = 0;
-
-	smal_os_copy_words(saved->words, (const uintptr_t *)low, count - last);
-	smal_os_copy_words(saved->words + (count - last),
-	                   (const uintptr_t *)(limit - last * sizeof(uintptr_t)), last);
-	if (save->limit > limit)
-		above = smal_min((save->limit - limit) / sizeof(uintptr_t), SMAL_SAVED_ABOVE);
-	smal_os_copy_words(saved->words + count, (const uintptr_t *)limit, above);
-	saved->low = save->frame;
-	saved->count = (unsigned)(count + above);
-}
-
-/* Parcels that are all empty, whatever the stride: even one of 0 bytes. */
-static struct smal_parcel empty_parcels[SMAL_KINDS];
-
-/* Says that a thread is AWAY, and wakes who waits for that. */
-static void go_away(struct smal_attached *thread)
-{
-	struct smal_gc *gc = thread->gc;
-
-	smal_atomic_store_relaxed((volatile AO_t *)&empty_parcels[0].cursor, 1);
-	thread->public.parcels = empty_parcels;
-
-	if ((smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_AWAY) & SMAL_POLL_STOP) == 0)
-		return;
-	smal_atomic_add_u32(&gc->arrivals, 1);
-	smal_os_wake(&gc->arrivals);
-}
-
-/* Comes back, unless STOP is set; then returns the word to wait for, else 0. */
-static uint32_t come_back(struct smal_attached *thread)
-{
-	uint32_t poll;
-
-	do {
-		poll = smal_atomic_load_u32(&thread->public.poll);
-		if ((poll & SMAL_POLL_STOP) != 0)
-			return poll;
-	} while (!smal_atomic_cas_u32(&thread->public.poll, poll,
-	                              poll & ~(uint32_t)SMAL_POLL_AWAY));
-	thread->public.parcels = thread->parcels;
-	return 0;
-}
-
-/* What the scan has to know of a thread whose stack ends at low; says so if that
- * is on no stack that is known. */
-static void locate(struct smal_attached *thread, uintptr_t low)
-{
-	const struct smal_fiber *fiber = thread->current;
-	uintptr_t base;
-
-	thread->saved.low = low;
-	thread->saved.count = 0;
-	thread->alternate_limit = 0;
-	thread->fake_stack = smal_os_fake_stack();
-	if (low - fiber->base < fiber->limit - fiber->base || thread->gc->options.exact_stacks)
-		return;
-	smal_os_alternate_stack(&base, &thread->alternate_limit);
-}
-
-static void park(uintptr_t low)
-{
-	for (struct smal_attached *thread = smal_attachments(); thread != NULL;
-	     thread = thread->next) {
-		if ((smal_atomic_load_relaxed_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0)
-			continue;
-		locate(thread, low);
-		thread->parked = true;
-		go_away(thread);
-	}
-}
-
-/* Comes back everywhere, or nowhere and waits. */
-static void come_back_all(void)
-{
-	struct smal_attached *thread = smal_attachments();
-
-	while (thread != NULL) {
-		uint32_t poll = thread->parked ? come_back(thread) : 0;
-
-		if (poll == 0) {
-			thread = thread->next;
-			continue;
-		}
-		for (struct smal_attached *back = smal_attachments(); back != thread;
-		     back = back->next)
-			if (back->parked)
-				go_away(back);
-		smal_os_wait(&thread->public.poll, poll, 0);
-		thread = smal_attachments();
-	}
-	for (thread = smal_attachments(); thread != NULL; thread = thread->next)
-		thread->parked = false;
-}
-
-/* The next collection may have asked already, by a signal that found the thread
- * parked, and would not ask again. */
-static bool is_wanted(void)
-{
-	bool wanted = false;
-
-	for (struct smal_attached *thread = smal_attachments(); thread != NULL;
-	     thread = thread->next)
-		wanted |= (smal_atomic_load_u32(&thread->public.poll) &
-		           (SMAL_POLL_STOP | SMAL_POLL_AWAY)) == SMAL_POLL_STOP;
-	return wanted;
-}
-
-static void unpark(uintptr_t low)
-{
-	come_back_all();
-	while (is_wanted()) {
-		park(low);
-		come_back_all();
-	}
-}
-
-static void park_and_unpark(uintptr_t low, void *argument)
-{
-	(void)argument;
-	park(low);
-	unpark(low);
-}
-
-void smal_thread_away(struct smal_attached *thread, uintptr_t frame)
-{
-	if ((smal_atomic_load_relaxed_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0)
-		return;
-	smal_gc_begin(thread);
-	locate(thread, frame);
-	smal_saved_store(&thread->saved, frame, thread->current->limit);
-	thread->parked = true;
-	go_away(thread);
-	smal_gc_end(thread);
-}
-
-static void back(uintptr_t low, void *argument)
-{
-	(void)argument;
-	unpark(low);
-}
-
-void smal_threads_back(void)
-{
-	smal_os_with_stack(back, NULL);
-}
-
-/* ---- Inside ---- */
-
-/* While a fork is near, it counts as stopped: the fork waits for other collectors,
- * which may wait for this thread. */
-static void wait_frozen(uintptr_t low, void *argument)
-{
-	struct smal_attached *thread = argument;
-	uint32_t poll;
-
-	park(low);
-	while (((poll = smal_atomic_load_u32(&thread->public.poll)) & SMAL_POLL_FREEZE) != 0)
-		smal_os_wait(&thread->public.poll, poll, 0);
-	unpark(low);
-}
-
-/* Something is asked of a thread that wants to go in. */
-void smal_gc_begin_slow(struct smal_attached *thread)
-{
-	uint32_t poll;
-
-	do {
-		smal_atomic_store_u32(&thread->inside, 0);
-		poll = smal_atomic_load_u32(&thread->public.poll);
-		if ((poll & SMAL_POLL_STOP) != 0)
-			smal_os_with_stack(park_and_unpark, NULL);
-		else if ((poll & SMAL_POLL_FREEZE) != 0)
-			smal_os_with_stack(wait_frozen, thread);
-		smal_atomic_cas_u32(&thread->inside, 0, 1);
-		poll = smal_atomic_load_u32(&thread->public.poll);
-	} while ((poll & (SMAL_POLL_STOP | SMAL_POLL_FREEZE)) != 0);
-}
-
-void smal_gc_end_slow(struct smal_attached *thread)
-{
-	thread->deferred = false;
-	if ((smal_atomic_load_u32(&thread->public.poll) & SMAL_POLL_STOP) != 0)
-		smal_os_with_stack(park_and_unpark, NULL);
-}
-
-void smal_begin_all(void)
-{
-	struct smal_attached *thread = smal_attachments();
-
-	while (thread != NULL) {
-		uint32_t poll;
-
-		smal_atomic_cas_u32(&thread->inside, 0, 1);
-		poll = smal_atomic_load_u32(&thread->public.poll);
-		/* One that has left is nobody's concern. */
-		if (poll == 0 || (poll & SMAL_POLL_AWAY) != 0) {
-			thread = thread->next;
-			continue;
-		}
-		for (struct smal_attached *back = smal_attachments(); back != thread;
-		     back = back->next)
-			smal_atomic_store_u32(&back->inside, 0);
-		smal_gc_begin_slow(thread);
-		smal_atomic_store_u32(&thread->inside, 0);
-		thread = smal_attachments();
-	}
-}
-
-void smal_end_all(void)
-{
-	bool deferred = false;
-
-	for (struct smal_attached *thread = smal_attachments(); thread != NULL;
-	     thread = thread->next) {
-		smal_atomic_store_u32(&thread->inside, 0);
-		deferred |= thread->deferred;
-		thread->deferred = false;
-	}
-	if (deferred)
-		smal_os_with_stack(park_and_unpark, NULL);
-}
 
 /* ---- The phase ---- */
 
@@ -300,10 +43,10 @@ static void wait_for_phase(uintptr_t low, void *argument)
 	struct smal_gc *gc = argument;
 	uint32_t phase;
 
-	park(low);
+	smal_park(low);
 	while ((phase = smal_atomic_load_u32(&gc->phase)) != SMAL_PHASE_IDLE)
 		smal_phase_wait(gc, phase);
-	unpark(low);
+	smal_unpark(low);
 }
 
 void smal_gc_lock(struct smal_gc *gc)
@@ -410,7 +153,7 @@ static void run(uintptr_t low, void *argument)
 	struct smal_gc *gc = world->gc;
 	struct smal_attached *self = smal_attached_self(gc);
 
-	park(low);
+	smal_park(low);
 	give_way(gc);
 	while (!stop(gc, world->coalesce ? SMAL_PHASE_COLLECTING : SMAL_PHASE_STOPPED)) {
 		uint32_t phase = smal_atomic_load_u32(&gc->phase);
@@ -429,7 +172,7 @@ static void run(uintptr_t low, void *argument)
 	resume(gc, self);
 	world->done = true;
 out:
-	unpark(low);
+	smal_unpark(low);
 }
 
 bool smal_world_run(struct smal_gc *gc, bool coalesce,
@@ -458,8 +201,8 @@ static void on_signal(uintptr_t low)
 	if (!wanted)
 		return;
 	if (!inside) {
-		park(low);
-		unpark(low);
+		smal_park(low);
+		smal_unpark(low);
 		return;
 	}
 	for (struct smal_attached *thread = smal_attachments(); thread != NULL;
@@ -471,58 +214,4 @@ static void on_signal(uintptr_t low)
 bool smal_world_handle_signal(int number)
 {
 	return smal_os_signal_handle(number, on_signal);
-}
-
-/* ---- The public half ---- */
-
-void smal_poll_slow(struct smal_thread *public)
-{
-	if (smal_thread_check(public, SMAL_FREEING, "smal_poll") != SMAL_OK)
-		return;
-	smal_gc_begin(smal_attached(public));
-	smal_gc_end(smal_attached(public));
-}
-
-SMAL_NOINLINE enum smal_error smal_thread_leave(struct smal_thread *public)
-{
-	enum smal_error error = smal_thread_check(public, SMAL_IDLE, __func__);
-	struct smal_attached *thread = smal_attached(public);
-
-	if (error != SMAL_OK)
-		return error;
-	smal_gc_begin(thread);
-	locate(thread, (uintptr_t)__builtin_frame_address(0));
-	smal_saved_store(&thread->saved, (uintptr_t)__builtin_frame_address(0),
-	                 thread->current->limit);
-	thread->left = true;
-	go_away(thread);
-	smal_gc_end(thread);
-	return SMAL_OK;
-}
-
-static void wait_to_enter(uintptr_t low, void *argument)
-{
-	struct smal_attached *thread = argument;
-
-	park(low);
-	thread->parked = true;
-	unpark(low);
-}
-
-enum smal_error smal_thread_enter(struct smal_thread *public)
-{
-	struct smal_attached *thread = smal_attached(public);
-
-	SMAL_REQUIRE(public != NULL && thread->magic == SMAL_MAGIC_THREAD &&
-	                     thread->os_id == smal_os_thread_id(),
-	             SMAL_ERROR_NOT_ATTACHED, "thread is not attached", public, "%s",
-	             public != NULL && thread->magic == SMAL_MAGIC_THREAD
-	                     ? "another thread's attachment"
-	                     : "no thread");
-	SMAL_REQUIRE(thread->left, SMAL_ERROR_BUSY, "not allowed now", NULL, "%s",
-	             "the thread has not left");
-	thread->left = false;
-	if (come_back(thread) != 0)
-		smal_os_with_stack(wait_to_enter, thread);
-	return SMAL_OK;
 }

@@ -72,7 +72,7 @@ struct smal_stride *smal_heap_stride_locked(struct smal_heap *heap, unsigned cla
 
 	if (stride->magic == SMAL_MAGIC_STRIDE)
 		return stride;
-	if (!smal_stride_init(stride, heap->space, heap->owner, (uint16_t)(class << SMAL_BIN_LOG2), smal_class_bytes(class)))
+	if (!smal_stride_init(stride, heap->space, heap->owner, (uint16_t)(class << SMAL_BIN_LOG2), smal_heap_class_bytes(class)))
 		return NULL;
 	stride->masks = SMAL_SIDE_LENT - SMAL_SIDE_MASK;
 	return stride;
@@ -264,7 +264,7 @@ static void *take_one(struct smal_buffer *buffer)
 
 void *smal_cache_refill(struct smal_cache *cache, unsigned class)
 {
-	size_t stride_bytes = smal_class_bytes(class), most;
+	size_t stride_bytes = smal_heap_class_bytes(class), most;
 	struct smal_bin *bin = &cache->bin[class];
 	void *slot = NULL;
 
@@ -307,6 +307,7 @@ void smal_cache_relist(struct smal_cache *cache, struct smal_buffer *buffer)
 	/* The last one with room stays, empty or not. */
 	if (buffer->used_slots == 0 && (!smal_link_is_alone(&bin->room) || bin->current != NULL)) {
 		cache->buffers -= ids_of(buffer);
+		buffer->marks = 0;
 		smal_link_remove(&buffer->link);
 		if (smal_buffer_bytes(buffer) == SMAL_ID_BYTES && cache->spare_count < SMAL_CACHE_SPARES) {
 			cache->spare_count++;
@@ -363,7 +364,7 @@ static void flush_bin(struct smal_cache *cache, struct smal_bin *bin)
 
 void smal_cache_flush(struct smal_cache *cache)
 {
-	for (unsigned class = 0; class < SMAL_CLASSES; class++)
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++)
 		if (cache->bin[class].room.next != NULL)
 			flush_bin(cache, &cache->bin[class]);
 }
@@ -387,7 +388,7 @@ void smal_cache_dissolve_locked(struct smal_cache *cache)
 	cache->locked = true;
 	smal_cache_drain(cache);
 	smal_cache_flush(cache);
-	for (unsigned class = 0; class < SMAL_CLASSES; class++) {
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++) {
 		struct smal_bin *bin = &cache->bin[class];
 
 		if (bin->room.next == NULL)

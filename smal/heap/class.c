@@ -4,7 +4,7 @@
  */
 #include <smal/heap/class.h>
 
-const uint16_t smal_class_table[SMAL_CLASS_TABLE_LARGEST / SMAL_GRANULE + 1] = {
+const uint16_t smal_heap_class_table[SMAL_CLASS_TABLE_LARGEST / SMAL_GRANULE + 1] = {
 	18432, 0, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2304, 2560,
 	2816, 3072, 3328, 3584, 3840, 4096, 4096, 4352, 4352, 4608, 4608, 4864,
 	4864, 5120, 5120, 5376, 5376, 5632, 5632, 5888, 5888, 6144, 6144, 6144,

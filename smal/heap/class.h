@@ -16,14 +16,14 @@
 #include <smal/base/def.h>
 
 enum {
-	SMAL_CLASSES = 72,
+	SMAL_HEAP_CLASSES = 72,
 	SMAL_CLASS_LARGEST = 32 * 1024,
 	/* Requests up to this have their class in a table. */
 	SMAL_CLASS_TABLE_LARGEST = 4096,
 	/* Owner words, and the table, hold a class as the place of its bin in a cache:
 	 * so many bytes times the class. */
 	SMAL_BIN_LOG2 = 8,
-	SMAL_BINS_LIMIT = SMAL_CLASSES << SMAL_BIN_LOG2,
+	SMAL_BINS_LIMIT = SMAL_HEAP_CLASSES << SMAL_BIN_LOG2,
 	/* What owner words say of a block of its own; and a bit in them, of a buffer that
 	 * others have given slots back to. */
 	SMAL_CLASS_LARGE = 0x7f00,
@@ -32,10 +32,10 @@ enum {
 
 /* The place of a request's bin, by granules: its bytes + 15, / 16. That of 0 is of
  * a bin which is always empty. */
-extern const uint16_t smal_class_table[SMAL_CLASS_TABLE_LARGEST / SMAL_GRANULE + 1];
+extern const uint16_t smal_heap_class_table[SMAL_CLASS_TABLE_LARGEST / SMAL_GRANULE + 1];
 
 /* The bytes of a class's slots. */
-static inline size_t smal_class_bytes(unsigned class)
+static inline size_t smal_heap_class_bytes(unsigned class)
 {
 	if (class < 8)
 		return (class + 1) * 16;
@@ -43,7 +43,7 @@ static inline size_t smal_class_bytes(unsigned class)
 }
 
 /* The class of a request of 1 to SMAL_CLASS_LARGEST bytes. */
-static inline unsigned smal_class_of(size_t bytes)
+static inline unsigned smal_heap_class_of(size_t bytes)
 {
 	unsigned log2;
 
@@ -54,12 +54,12 @@ static inline unsigned smal_class_of(size_t bytes)
 }
 
 /* The lowest class of at least so many bytes whose slots all begin at multiples
- * of align_bytes (a power of two); SMAL_CLASSES: there is none. */
-static inline unsigned smal_class_aligned(size_t bytes, size_t align_bytes)
+ * of align_bytes (a power of two); SMAL_HEAP_CLASSES: there is none. */
+static inline unsigned smal_heap_class_aligned(size_t bytes, size_t align_bytes)
 {
-	unsigned class = smal_class_of(bytes);
+	unsigned class = smal_heap_class_of(bytes);
 
-	while (class < SMAL_CLASSES && smal_class_bytes(class) % align_bytes != 0)
+	while (class < SMAL_HEAP_CLASSES && smal_heap_class_bytes(class) % align_bytes != 0)
 		class++;
 	return class;
 }

@@ -75,7 +75,7 @@ static void reclaim(struct smal_heap *heap, struct smal_buffer *buffer)
 
 static void forget(struct smal_cache *cache)
 {
-	for (unsigned class = 0; class < SMAL_CLASSES; class++)
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++)
 		if (cache->bin[class].room.next != NULL)
 			cache->bin[class] = (struct smal_bin){ 0 };
 	smal_link_init(&cache->spares);

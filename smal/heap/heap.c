@@ -146,7 +146,7 @@ enum smal_error smal_heap_create(const struct smal_heap_options *options, struct
 /* All buffers of a heap, wherever they are listed; its caches are dissolved. */
 static void end_strides(struct smal_heap *heap)
 {
-	for (unsigned class = 0; class < SMAL_CLASSES; class++)
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++)
 		if (heap->stride[class].magic == SMAL_MAGIC_STRIDE)
 			smal_stride_fini(&heap->stride[class]);
 	smal_stride_fini(&heap->large);
@@ -231,12 +231,12 @@ static void *take(struct smal_heap *heap, unsigned class)
 /* A block of at least so many bytes, which are not 0. */
 static void *block_of(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
 {
-	unsigned class = SMAL_CLASSES;
+	unsigned class = SMAL_HEAP_CLASSES;
 
 	*zeroed = false;
 	if (bytes <= SMAL_CLASS_LARGEST && align_bytes <= SMAL_CHUNK)
-		class = smal_class_aligned(bytes, align_bytes);
-	return class < SMAL_CLASSES ? take(heap, class)
+		class = smal_heap_class_aligned(bytes, align_bytes);
+	return class < SMAL_HEAP_CLASSES ? take(heap, class)
 	                            : smal_large_alloc(heap, bytes, align_bytes, zeroed);
 }
 
@@ -277,7 +277,7 @@ void *smal_heap_alloc_slow(struct smal_heap *heap, size_t bytes)
 
 	/* Most often, a bin wants filling. */
 	if (cache != &smal_cache_none && bytes - 1 < SMAL_CLASS_LARGEST) {
-		unsigned class = smal_class_of(bytes);
+		unsigned class = smal_heap_class_of(bytes);
 
 		if (!smal_bin_pop(&cache->bin[class], &slot))
 			slot = smal_cache_refill(cache, class);

@@ -85,7 +85,7 @@ struct smal_bin {
 
 struct smal_cache {
 	/* One for each class, and one for requests of nothing, which stays empty. */
-	struct smal_bin bin[SMAL_CLASSES + 1];
+	struct smal_bin bin[SMAL_HEAP_CLASSES + 1];
 	/* The owner number << 16. 0: nobody's. */
 	uint32_t tag;
 	uint16_t owner;
@@ -133,10 +133,12 @@ struct smal_heap {
 	/* Bytes of all buffers, and how many there may be. */
 	size_t buffer_bytes, limit_bytes;
 	size_t peak_bytes;
+	/* Blocks whose pages have been moved (large.c). */
+	uint32_t moved;
 	struct smal_guard *guard;
 	struct smal_stride large;
 	/* Those that are made: magic is not 0. */
-	struct smal_stride stride[SMAL_CLASSES];
+	struct smal_stride stride[SMAL_HEAP_CLASSES];
 };
 
 /* ---- The main segment, for the inline paths ---- */
@@ -217,7 +219,7 @@ static SMAL_ALWAYS_INLINE bool smal_cache_pop(struct smal_cache *cache, size_t b
 {
 	if (SMAL_UNLIKELY(bytes > SMAL_CLASS_TABLE_LARGEST))
 		return false;
-	return smal_bin_pop(smal_cache_bin(cache, smal_class_table[(bytes + SMAL_GRANULE - 1) >>
+	return smal_bin_pop(smal_cache_bin(cache, smal_heap_class_table[(bytes + SMAL_GRANULE - 1) >>
 	                                                           SMAL_GRANULE_LOG2]), slot);
 }
 

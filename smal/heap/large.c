@@ -2,19 +2,36 @@
 /*
  * large.c: blocks of their own: buffers of one slot, whole pages.
  *
+ *   | offset | the block: lent->bytes | slack |
+ *
  * The block's bit is the first one of the buffer's masks, held and taken. A block
  * that must begin at a multiple of more than 1 MiB lies inside its buffer, behind
- * as many chunks as offset_chunks says; those are addresses, not memory. All of it
- * is done with the heap's lock: who asks for pages waits for the system anyway.
+ * as many chunks as offset_chunks says; those, and the slack, are addresses, not
+ * memory.
+ *
+ * A block that grows takes some slack with it, so that the next growth costs
+ * nothing: in place where the addresses behind it are free, otherwise elsewhere,
+ * and then its pages are moved by the system: no byte is copied. What has been moved
+ * has a mapping of its own until it ends, and mappings are scarce: there may be
+ * MOVED of them, and then bytes are copied after all.
+ *
+ * All of it is done with the heap's lock: who asks for pages waits for the system
+ * anyway.
  */
 #include <smal/heap/heap.h>
 
-/* A buffer with its one slot held; the rest of it is to be filled in. */
+enum {
+	/* Blocks with moved pages, at most; and the least that is moved. */
+	MOVED = 128,
+	MOVE_LEAST = 128 * 1024
+};
+
+/* A buffer of so many bytes with its one slot held. */
 static struct smal_buffer *make_locked(struct smal_heap *heap, size_t bytes, size_t align_bytes)
 {
 	struct smal_buffer *buffer;
 
-	if (heap->limit_bytes - heap->buffer_bytes < bytes)
+	if (bytes >> SMAL_CHUNK_LOG2 > UINT32_MAX || heap->limit_bytes - heap->buffer_bytes < bytes)
 		return NULL;
 	buffer = smal_stride_grow_aligned(&heap->large, bytes, align_bytes);
 	if (buffer == NULL)
@@ -27,10 +44,16 @@ static struct smal_buffer *make_locked(struct smal_heap *heap, size_t bytes, siz
 	return buffer;
 }
 
+static void *block_of(const struct smal_buffer *buffer)
+{
+	return (void *)(smal_buffer_base(buffer) +
+	                ((uintptr_t)smal_buffer_lent(buffer)->offset_chunks << SMAL_CHUNK_LOG2));
+}
+
 void *smal_large_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
 {
 	struct smal_buffer *buffer;
-	uintptr_t base = 0, block = 0;
+	void *block = NULL;
 	size_t total = bytes;
 
 	if (bytes > PTRDIFF_MAX || align_bytes > PTRDIFF_MAX)
@@ -38,52 +61,126 @@ void *smal_large_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes,
 	if (align_bytes > SMAL_BLOCK)
 		total += align_bytes;
 	total = smal_round_up(total, SMAL_CHUNK);
-	if (total > PTRDIFF_MAX || total >> SMAL_CHUNK_LOG2 > UINT32_MAX)
+	if (total > PTRDIFF_MAX)
 		return NULL;
 	smal_os_lock_take(&heap->lock);
 	buffer = make_locked(heap, total, align_bytes > SMAL_BLOCK ? SMAL_ID_BYTES
 	                                                            : smal_max(align_bytes, SMAL_ID_BYTES));
 	if (buffer != NULL) {
 		struct smal_lent *lent = smal_buffer_lent(buffer);
+		uintptr_t base = smal_buffer_base(buffer);
 
 		*zeroed = buffer->dirty_granules == 0;
-		base = smal_buffer_base(buffer);
-		block = smal_round_up(base, align_bytes);
-		lent->offset_chunks = (uint32_t)((block - base) >> SMAL_CHUNK_LOG2);
+		lent->offset_chunks =
+			(uint32_t)((smal_round_up(base, align_bytes) - base) >> SMAL_CHUNK_LOG2);
 		lent->bytes = smal_round_up(bytes, SMAL_CHUNK);
+		block = block_of(buffer);
 	}
 	smal_os_lock_give(&heap->lock);
-	return (void *)block;
+	return block;
 }
 
 void smal_large_free_locked(struct smal_heap *heap, struct smal_buffer *buffer)
 {
+	struct smal_lent *lent = smal_buffer_lent(buffer);
 	size_t bytes = smal_buffer_bytes(buffer);
 
+	if (lent->moved) {
+		/* If the system refuses, the addresses keep a mapping of their own. */
+		if (!buffer->segment->direct)
+			smal_os_renew((void *)smal_buffer_base(buffer), bytes);
+		heap->moved--;
+	}
 	smal_mask_clear(smal_buffer_held(buffer), 0);
 	smal_mask_clear(smal_buffer_taken(buffer), 0);
 	smal_stride_settle(buffer, true);
 	heap->buffer_bytes -= bytes;
 }
 
+/* ---- Longer and shorter ---- */
+
+/* The buffer has so many bytes, where it is; false: it has not. */
+static bool resize_buffer(struct smal_heap *heap, struct smal_buffer *buffer, size_t bytes)
+{
+	size_t had = smal_buffer_bytes(buffer);
+	bool zeroed;
+
+	if (bytes > had && (bytes >> SMAL_CHUNK_LOG2 > UINT32_MAX ||
+	                    heap->limit_bytes - heap->buffer_bytes < bytes - had))
+		return false;
+	if (!smal_buffer_resize(buffer, bytes, &zeroed))
+		return false;
+	heap->buffer_bytes += bytes - had;
+	heap->peak_bytes = smal_max(heap->peak_bytes, heap->buffer_bytes);
+	return true;
+}
+
+/* The end of the block goes back: addresses, or of a segment of its own, memory. */
+static void shrink(struct smal_heap *heap, struct smal_buffer *buffer, size_t total)
+{
+	struct smal_lent *lent = smal_buffer_lent(buffer);
+	size_t had = smal_buffer_bytes(buffer);
+
+	/* A moved mapping would be split. */
+	if (!lent->moved && resize_buffer(heap, buffer, total))
+		return;
+	smal_os_discard((char *)smal_buffer_base(buffer) + total, had - total);
+}
+
+static bool grow_in_place(struct smal_heap *heap, struct smal_buffer *buffer, size_t total)
+{
+	if (total <= smal_buffer_bytes(buffer))
+		return true;
+	if (smal_buffer_lent(buffer)->moved)
+		return false;
+	return resize_buffer(heap, buffer, smal_round_up(total + total / 4, SMAL_CHUNK)) ||
+	       resize_buffer(heap, buffer, total);
+}
+
+/* Another buffer that has the block's pages, with twice the addresses; NULL: it
+ * must be copied. */
+static struct smal_buffer *move(struct smal_heap *heap, struct smal_buffer *buffer, size_t bytes)
+{
+	const struct smal_lent *lent = smal_buffer_lent(buffer);
+	struct smal_buffer *to;
+
+	if (lent->bytes < MOVE_LEAST || heap->moved >= MOVED || heap->slow)
+		return NULL;
+	to = make_locked(heap, bytes * 2, SMAL_ID_BYTES);
+	if (to == NULL)
+		to = make_locked(heap, bytes, SMAL_ID_BYTES);
+	if (to == NULL)
+		return NULL;
+	if (!smal_os_move(block_of(buffer), (void *)smal_buffer_base(to), lent->bytes)) {
+		smal_large_free_locked(heap, to);
+		return NULL;
+	}
+	smal_buffer_lent(to)->moved = true;
+	smal_buffer_lent(to)->bytes = bytes;
+	heap->moved++;
+	smal_large_free_locked(heap, buffer);
+	return to;
+}
+
 void *smal_large_resize(struct smal_heap *heap, struct smal_buffer *buffer, size_t bytes)
 {
 	struct smal_lent *lent = smal_buffer_lent(buffer);
-	size_t had = smal_buffer_bytes(buffer), offset = (size_t)lent->offset_chunks << SMAL_CHUNK_LOG2;
-	size_t total = smal_round_up(bytes, SMAL_CHUNK) + offset;
-	void *block = (void *)(smal_buffer_base(buffer) + offset);
-	bool done, zeroed;
+	size_t offset = (size_t)lent->offset_chunks << SMAL_CHUNK_LOG2;
+	void *block = NULL;
 
-	if (bytes > PTRDIFF_MAX || total > PTRDIFF_MAX || total >> SMAL_CHUNK_LOG2 > UINT32_MAX)
+	if (bytes > PTRDIFF_MAX / 2)
 		return NULL;
+	bytes = smal_round_up(bytes, SMAL_CHUNK);
 	smal_os_lock_take(&heap->lock);
-	done = total <= had || heap->limit_bytes - heap->buffer_bytes >= total - had;
-	if (done && total != had)
-		done = smal_buffer_resize(buffer, total, &zeroed);
-	if (done) {
-		lent->bytes = total - offset;
-		heap->buffer_bytes += total - had;
+	if (bytes < lent->bytes)
+		shrink(heap, buffer, bytes + offset);
+	if (bytes < lent->bytes || grow_in_place(heap, buffer, bytes + offset)) {
+		lent->bytes = bytes;
+		block = block_of(buffer);
+	} else {
+		buffer = move(heap, buffer, bytes);
+		block = buffer != NULL ? block_of(buffer) : NULL;
 	}
 	smal_os_lock_give(&heap->lock);
-	return done ? block : NULL;
+	return block;
 }

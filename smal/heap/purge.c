@@ -95,7 +95,7 @@ static size_t look_at_cache(struct smal_cache *cache, bool now)
 {
 	size_t bytes = look_at_list(&cache->spares, now);
 
-	for (unsigned class = 0; class < SMAL_CLASSES; class++) {
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++) {
 		struct smal_bin *bin = &cache->bin[class];
 
 		if (bin->room.next == NULL)
@@ -134,7 +134,7 @@ static size_t trim_locked(struct smal_heap *heap)
 		smal_cache_flush(heap->shared);
 		bytes += look_at_cache(heap->shared, true);
 	}
-	for (unsigned class = 0; class < SMAL_CLASSES; class++)
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++)
 		if (heap->stride[class].magic == SMAL_MAGIC_STRIDE)
 			bytes += look_at_list(&heap->stride[class].room, true);
 	return bytes;
@@ -143,19 +143,18 @@ static size_t trim_locked(struct smal_heap *heap)
 size_t smal_heap_trim(struct smal_heap *heap)
 {
 	struct smal_cache *cache;
-	size_t bytes = 0;
+	size_t bytes;
 
 	heap = smal_heap_or_default(heap);
 	if (heap == NULL)
 		return 0;
 	cache = smal_cache_find(heap);
-	if (cache != NULL) {
-		smal_cache_drain(cache);
-		smal_cache_flush(cache);
-		bytes += look_at_cache(cache, true);
-	}
 	smal_os_lock_take(&heap->lock);
-	bytes += trim_locked(heap);
+	if (cache != NULL) {
+		smal_cache_dissolve_locked(cache);
+		smal_atomic_store(&cache->pending, 0);
+	}
+	bytes = trim_locked(heap);
 	smal_os_lock_give(&heap->lock);
 	return bytes + smal_space_purge(heap->space, 0);
 }

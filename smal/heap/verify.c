@@ -141,7 +141,7 @@ static const char *check_cache(const struct smal_cache *cache)
 	uint32_t buffers = 0;
 	const char *why = NULL;
 
-	for (unsigned class = 0; class < SMAL_CLASSES && why == NULL; class++) {
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES && why == NULL; class++) {
 		const struct smal_bin *bin = &cache->bin[class];
 
 		if (bin->room.next == NULL)
@@ -186,7 +186,7 @@ static const char *check_locked(struct smal_heap *heap)
 		if (why == NULL && smal_atomic_load_pointer(&buffer->claimer) != NULL)
 			why = check_lent(heap, buffer);
 	}
-	for (unsigned class = 0; class < SMAL_CLASSES && why == NULL; class++)
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES && why == NULL; class++)
 		if (heap->stride[class].magic == SMAL_MAGIC_STRIDE)
 			why = smal_stride_check(&heap->stride[class]);
 	why = why != NULL ? why : smal_stride_check(&heap->large);

@@ -29,6 +29,15 @@ bool smal_os_commit(void *base, size_t bytes);
  * their contents stay. */
 bool smal_os_discard(void *base, size_t bytes);
 
+/* Moves the pages behind committed addresses to others, which are committed too; what
+ * was there is lost, and the old ones read as zero. Both have mappings of their own
+ * then, until smal_os_renew. False: nothing has changed, or the system can't. */
+bool smal_os_move(void *from, void *to, size_t bytes);
+
+/* Gives addresses back the mapping that they had before something was moved to
+ * them; they read as zero. False: they stay as they are. */
+bool smal_os_renew(void *base, size_t bytes);
+
 /* Ends a reservation or a part of one, in which nothing is forbidden (tools,
  * below). False: the addresses stay reserved. */
 bool smal_os_release(void *base, size_t bytes);
@@ -65,7 +74,7 @@ void smal_os_lock_give(struct smal_os_lock *lock);
 extern struct smal_os_lock smal_os_process_lock;
 
 /* The lock of the process's list of collectors: above theirs, below nothing. Who
- * takes it is outside (gc/gc.h, smal_gc_begin). */
+ * takes it is outside (gc/world.h, smal_gc_begin). */
 extern struct smal_os_lock smal_os_instances_lock;
 
 /* The lock of the process's list of heaps: above theirs, below nothing. */

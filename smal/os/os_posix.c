@@ -12,6 +12,9 @@
  * ENOMEM, EAGAIN and the like come back as false; errno is kept, for malloc's
  * sake.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <smal/os/os.h>
 #include <smal/base/atomic.h>
 
@@ -73,6 +76,30 @@ bool smal_os_discard(void *base, size_t bytes)
 	int saved_errno = errno;
 
 	return check(madvise(base, bytes, MADV_DONTNEED), saved_errno);
+}
+
+bool smal_os_move(void *from, void *to, size_t bytes)
+{
+#if defined(MREMAP_FIXED) && defined(MREMAP_DONTUNMAP)
+	int saved_errno = errno;
+	void *moved = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+
+	return check(moved == MAP_FAILED, saved_errno);
+#else
+	(void)from;
+	(void)to;
+	(void)bytes;
+	return false;
+#endif
+}
+
+bool smal_os_renew(void *base, size_t bytes)
+{
+	int saved_errno = errno;
+	void *renewed = mmap(base, bytes, PROT_READ | PROT_WRITE,
+	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+	return check(renewed == MAP_FAILED, saved_errno);
 }
 
 bool smal_os_release(void *base, size_t bytes)

@@ -5,7 +5,7 @@
  * Nothing is counted while a program allocates: what was allocated is what was
  * claimed less what lies ahead of the cursor.
  */
-#include <smal/gc/gc.h>
+#include <smal/gc/world.h>
 
 #include <string.h>
 

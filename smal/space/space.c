@@ -510,6 +510,44 @@ static size_t purge_locked(struct smal_space *space, uint64_t now_ms, unsigned a
 	return bytes;
 }
 
+static bool block_is_free(const struct smal_segment *segment, uint32_t block)
+{
+	return smal_segment_is_whole(segment, block) && !smal_level_is_used(&segment->blocks, block);
+}
+
+/* The sides of the free blocks [first, limit) go back, as far as pages allow: where
+ * no run is, nobody reads more of them than zeroes. */
+static void purge_sides(struct smal_segment *segment, uint32_t first, uint32_t limit)
+{
+	struct smal_space *space = segment->space;
+	uintptr_t page = smal_os_page_bytes();
+
+	for (unsigned i = 0; i < SMAL_SIDES; i++) {
+		const struct smal_area *side = &segment->side[i];
+		size_t bytes = (size_t)SMAL_BLOCK_IDS * space->options.side_bytes[i];
+		size_t base = smal_round_up(first * bytes, page);
+		size_t end = smal_min(limit * bytes, side->committed_bytes) & ~(page - 1);
+
+		if (base < end)
+			smal_account_discard(&space->account, side->base + base, end - base);
+	}
+}
+
+static void trim_sides(struct smal_segment *segment)
+{
+	uint32_t limit = (uint32_t)segment->committed_blocks, block = 0;
+
+	while (block < limit) {
+		uint32_t first = block;
+
+		while (block < limit && block_is_free(segment, block))
+			block++;
+		if (block > first)
+			purge_sides(segment, first, block);
+		block++;
+	}
+}
+
 /* Looks at most eight times per decay time whether something is old enough. */
 static void decay_locked(struct smal_space *space)
 {
@@ -599,6 +637,12 @@ size_t smal_space_purge(struct smal_space *space, unsigned age_ms)
 	}
 	space->now_ms = smal_os_clock_ns() / 1000000;
 	bytes = purge_locked(space, space->now_ms, age_ms);
+	SMAL_LIST_EACH(link, &space->segments) {
+		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
+
+		if (age_ms == 0 && !segment->direct && space->options.buffer == NULL)
+			trim_sides(segment);
+	}
 	smal_os_lock_give(&space->lock);
 	return bytes;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * world.pml: stopping the threads of a collector, and letting them go on: the
- * handshake of smal/gc/world.c and smal/gc/fork.c, for spin.
+ * handshake of smal/gc/park.c, smal/gc/world.c and smal/gc/fork.c, for spin.
  *
  * THREADS threads make CALLS calls each, whichever they like, into COLLECTORS
  * collectors, and detach. Bit AT(t, g) of ATTACHED says who is attached to what.
@@ -16,7 +16,7 @@
  *   L   all threads come to their end: no deadlock (invalid end states), and no
  *       going round for ever (non-progress cycles: pan -l)
  *
- * The names are those of world.c. An atomic operation of the library is one step
+ * The names are those of the code. An atomic operation of the library is one step
  * here, and memory is sequentially consistent. Waiting for a word is futex's: it
  * looks at the word and falls asleep in one step, and sleeps until it is woken.
  * arrivals, which only counts up, is a flag: has it changed since it was read?

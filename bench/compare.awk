@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-# compare.awk: from the figures of many runs to a table, or to JSON.
+# compare.awk: from the figures of many runs to medians and ratios, and to JSON.
 #
 # Input, separated by semicolons: ROW;TITLE;PEER;NAME VALUE UNIT. Variables:
-# json (0 or 1), runs, huge, kernel, processor. Ratios are medians to the median
-# of the peer "libgc" in the same row.
+# base, json (0 or 1), runs, huge, kernel, processor. Ratios are medians to the
+# median of the peer base in the same row. A second file of awk has text_all(),
+# which writes the table, and json_more(), which adds members to the JSON.
 
 {
 	split($4, figure, " ")
@@ -51,33 +52,13 @@ function largest(key) {
 	return sorted[sort_samples(key)]
 }
 
-# A figure in proportion to libgc's, or "" if one of them is nothing.
-function ratio(at, who, what, base, own) {
-	base = at SUBSEP "libgc" SUBSEP what
-	if (!(base in samples) || median(base) <= 0)
+# A figure in proportion to that of base, or "" if one of them is nothing.
+function ratio(at, who, what, other, own) {
+	other = at SUBSEP base SUBSEP what
+	if (!(other in samples) || median(other) <= 0)
 		return ""
 	own = median(at SUBSEP who SUBSEP what)
-	return own > 0 ? sprintf("%.3f", own / median(base)) : ""
-}
-
-function text_row(at, p, k) {
-	printf "\n%s: %s\n", at, title[at]
-	printf "  %-13s %9s %19s %7s %8s %7s %8s %7s %6s %10s %9s %7s %9s %9s\n", "",
-		"wall ms", "min..max", "/libgc", "cpu ms", "/libgc", "peak MB", "/libgc", "colls",
-		"pauses ms", "longest", "/libgc", "ns/object", "cold ms"
-	for (p = 1; p <= peers; p++) {
-		k = at SUBSEP peer[p] SUBSEP
-		if (!((k "wall_s") in samples))
-			continue
-		printf "  %-13s %9.1f %19s %7s %8.1f %7s %8.1f %7s %6d %10.1f %9.2f %7s %9.2f %9.1f\n",
-			peer[p], median(k "wall_s") * 1e3, sprintf("%.1f..%.1f",
-			smallest(k "wall_s") * 1e3, largest(k "wall_s") * 1e3),
-			ratio(at, peer[p], "wall_s"), median(k "cpu_s") * 1e3, ratio(at, peer[p], "cpu_s"),
-			median(k "peak_bytes") / 1e6, ratio(at, peer[p], "peak_bytes"),
-			median(k "collections"), median(k "pause_sum_ms"),
-			median(k "pause_max_ms"), ratio(at, peer[p], "pause_max_ms"),
-			median(k "object_ns"), median(k "cold_s") * 1e3
-	}
+	return own > 0 ? sprintf("%.3f", own / median(other)) : ""
 }
 
 function json_figure(key, what, at, who, r) {
@@ -85,7 +66,7 @@ function json_figure(key, what, at, who, r) {
 	printf "%s\n        \"%s\": {\"median\": %.9g, \"min\": %.9g, \"max\": %.9g", comma,
 		what, median(key), smallest(key), largest(key)
 	printf ", \"unit\": \"%s\"%s}", unit[what],
-		(r == "" ? "" : ", \"to_libgc\": " r)
+		(r == "" ? "" : ", \"to_" base "\": " r)
 	comma = ","
 }
 
@@ -114,15 +95,14 @@ function json_all(r, p) {
 				json_peer(row[r], peer[p])
 		printf "\n    }}"
 	}
-	printf "\n  ]\n}\n"
+	printf "\n  ]"
+	json_more()
+	printf "\n}\n"
 }
 
 END {
-	if (json) {
+	if (json)
 		json_all()
-		exit
-	}
-	printf "%s; %s; medians of %d runs; huge pages: %s\n", processor, kernel, runs, huge
-	for (r = 1; r <= rows; r++)
-		text_row(row[r])
+	else
+		text_all()
 }

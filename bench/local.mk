@@ -4,6 +4,9 @@
 # make bench          libsmal alone: bench/bench-smal, bench/fork-share
 # make bench-compare  libsmal beside its peers: bench/compare-gc, with options in
 #                     BENCH_COMPARE_FLAGS
+# make bench-malloc   malloc in whole processes: bench/compare-malloc, with options
+#                     in BENCH_MALLOC_FLAGS; bench/count-malloc beside it counts
+#                     instructions of a malloc and a free
 #
 # A workload is a file in gc_workloads. A peer is a header bench/gc/shim_PEER.h
 # and a program bench/gc-PEER, compiled from all workloads.
@@ -70,14 +73,62 @@ bench_fork_share_SOURCES = bench/fork-share.c bench/measure.h bench/measure.c
 bench_fork_share_LDADD = libsmal.la
 bench_fork_share_LDFLAGS = -no-install
 
-EXTRA_DIST += bench/compare-gc bench/compare.awk
+# A workload is a file and a line of the table in bench/malloc/work.c. These
+# programs know of no library of ours: they are run with one loaded before them.
+EXTRA_PROGRAMS += bench/malloc-work bench/malloc-run
+bench_malloc_run_SOURCES = bench/malloc/run.c
+bench_malloc_work_LDADD = $(PTHREAD_LIBS)
+bench_malloc_work_SOURCES = \
+	bench/measure.h \
+	bench/measure.c \
+	bench/malloc/work.h \
+	bench/malloc/work.c \
+	bench/malloc/cache.c \
+	bench/malloc/factor.c \
+	bench/malloc/large.c \
+	bench/malloc/larson.c \
+	bench/malloc/mstress.c \
+	bench/malloc/pair.c \
+	bench/malloc/phases.c \
+	bench/malloc/pool.c \
+	bench/malloc/replace.c \
+	bench/malloc/robson.c \
+	bench/malloc/sh.c \
+	bench/malloc/spawn.c \
+	bench/malloc/strings.c \
+	bench/malloc/trees.c \
+	bench/malloc/values.c \
+	bench/malloc/vectors.c \
+	bench/malloc/web.c \
+	bench/malloc/xmalloc.c
+
+EXTRA_DIST += \
+	bench/compare.awk \
+	bench/compare-gc \
+	bench/compare-malloc \
+	bench/count-malloc \
+	bench/gc/table.awk \
+	bench/malloc/ratios.awk \
+	bench/malloc/table.awk \
+	bench/malloc/ratios.gp \
+	bench/malloc/programs/client.sh \
+	bench/malloc/programs/objects.rb \
+	bench/malloc/programs/pages.ps \
+	bench/malloc/programs/problem.awk \
+	bench/malloc/programs/source.awk \
+	bench/malloc/programs/store.sql \
+	bench/malloc/programs/tables.lua \
+	bench/malloc/programs/trees.py
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 bench: bench/bench-smal$(EXEEXT) bench/fork-share$(EXEEXT)
 	bench/bench-smal$(EXEEXT)
 	bench/fork-share$(EXEEXT)
 
+bench-malloc: bench/malloc-work$(EXEEXT) bench/malloc-run$(EXEEXT)
+	$(SHELL) $(srcdir)/bench/compare-malloc --bin=bench $(BENCH_MALLOC_FLAGS)
+
 bench-compare: $(gc_peers:=$(EXEEXT))
 	$(SHELL) $(srcdir)/bench/compare-gc --bin=bench $(BENCH_COMPARE_FLAGS)
 
-.PHONY: bench bench-compare
+.PHONY: bench bench-compare bench-malloc

@@ -14,10 +14,11 @@
  * ended; a new one.
  *
  * Invariants of a cache whose thread is not inside:
- *   I1  current, room and full together are the buffers of the bin; used_slots
- *       and summary of each follow from its taken mask
+ *   I1  current, room and full together are the buffers of the bin; used_slots are
+ *       the slots that are held or in the bin, and summary has a bit for every word
+ *       with others
  *   I2  a buffer in room has room; one in full has none, marks is 1 there
- *   I3  what lies in the magazine and the window is taken and not held
+ *   I3  what lies in the magazine and the window is not held, and is there once
  *   I4  a buffer in the cache's spares is empty, of 64 KiB
  */
 #include <smal/heap/heap.h>
@@ -61,6 +62,7 @@ static void bin_init(struct smal_bin *bin, size_t stride_bytes)
 {
 	smal_link_init(&bin->room);
 	smal_link_init(&bin->full);
+	bin->stride_bytes = (uint16_t)stride_bytes;
 	bin->limit = (uint32_t)smal_min(FIRST_LIMIT, MAGAZINE_BYTES / stride_bytes);
 }
 
@@ -197,17 +199,17 @@ static smal_word take_word(struct smal_buffer *buffer, size_t *w)
 {
 	const struct smal_stride *stride = buffer->stride;
 	struct smal_lent *lent = smal_buffer_lent(buffer);
-	smal_word *taken = smal_buffer_taken(buffer), free;
-	size_t each = smal_stride_summary_words(stride);
+	const smal_word *held = smal_buffer_held(buffer);
+	smal_word free;
 
-	*w = smal_word_lowest(buffer->summary) * each;
-	while ((free = stride->full[*w] & ~taken[*w]) == 0)
+	/* Where a bit of the summary stands for several words, they have one slot. */
+	*w = smal_word_lowest(buffer->summary) * smal_stride_summary_words(stride);
+	while ((free = stride->full[*w] & ~held[*w]) == 0)
 		(*w)++;
-	taken[*w] |= free;
 	if (SMAL_UNLIKELY((lent->gone | lent->idle) != 0))
 		use_pages(lent, stride, *w);
 	buffer->used_slots = (uint16_t)(buffer->used_slots + smal_word_count(free));
-	smal_buffer_summarize(buffer, *w, *w + 1);
+	buffer->summary &= buffer->summary - 1;
 	return free;
 }
 
@@ -254,9 +256,8 @@ static void *take_one(struct smal_buffer *buffer)
 	size_t bit = (w << SMAL_WORD_LOG2) + smal_word_lowest(free);
 
 	if (rest != 0) {
-		smal_buffer_taken(buffer)[w] &= ~rest;
 		buffer->used_slots = (uint16_t)(buffer->used_slots - smal_word_count(rest));
-		smal_buffer_summarize(buffer, w, w + 1);
+		buffer->summary |= (smal_word)1 << w / smal_stride_summary_words(buffer->stride);
 	}
 	smal_mask_set(smal_buffer_held(buffer), bit);
 	return (void *)(smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2));
@@ -270,10 +271,11 @@ void *smal_cache_refill(struct smal_cache *cache, unsigned class)
 
 	if (bin->room.next == NULL)
 		bin_init(bin, stride_bytes);
+	bin->active = 1;
+	smal_purge_some(cache);
 	while (bin->current == NULL || bin->current->summary == 0)
 		if (!next_buffer(cache, class))
 			return NULL;
-	smal_purge_some(cache);
 	if (!smal_buffer_is_mapped(bin->current))
 		return take_one(bin->current);
 	most = smal_min(SMAL_BIN_SLOTS, MAGAZINE_BYTES / stride_bytes);
@@ -298,6 +300,22 @@ static void give_back(struct smal_cache *cache, struct smal_buffer *buffer)
 	unlock(cache);
 }
 
+/* An empty buffer leaves its bin. */
+static void retire(struct smal_cache *cache, struct smal_buffer *buffer)
+{
+	uint32_t spares = SMAL_CACHE_SPARES + cache->buffers / SMAL_CACHE_SPARE_PART;
+
+	cache->buffers -= ids_of(buffer);
+	buffer->marks = 0;
+	smal_link_remove(&buffer->link);
+	if (smal_buffer_bytes(buffer) == SMAL_ID_BYTES && cache->spare_count < spares) {
+		cache->spare_count++;
+		smal_link_push(&cache->spares, &buffer->link);
+	} else {
+		give_back(cache, buffer);
+	}
+}
+
 void smal_cache_relist(struct smal_cache *cache, struct smal_buffer *buffer)
 {
 	struct smal_bin *bin = bin_of(cache, buffer);
@@ -306,15 +324,7 @@ void smal_cache_relist(struct smal_cache *cache, struct smal_buffer *buffer)
 		return;
 	/* The last one with room stays, empty or not. */
 	if (buffer->used_slots == 0 && (!smal_link_is_alone(&bin->room) || bin->current != NULL)) {
-		cache->buffers -= ids_of(buffer);
-		buffer->marks = 0;
-		smal_link_remove(&buffer->link);
-		if (smal_buffer_bytes(buffer) == SMAL_ID_BYTES && cache->spare_count < SMAL_CACHE_SPARES) {
-			cache->spare_count++;
-			smal_link_push(&cache->spares, &buffer->link);
-		} else {
-			give_back(cache, buffer);
-		}
+		retire(cache, buffer);
 	} else if (buffer->marks != 0) {
 		buffer->marks = 0;
 		smal_link_remove(&buffer->link);
@@ -326,23 +336,11 @@ void smal_cache_return(struct smal_cache *cache, struct smal_buffer *buffer, uin
 {
 	size_t bit = smal_buffer_bit(buffer, slot), w = bit >> SMAL_WORD_LOG2;
 
-	smal_buffer_taken(buffer)[w] &= ~((smal_word)1 << (bit & (SMAL_WORD_BITS - 1)));
 	buffer->summary |= (smal_word)1 << w / smal_stride_summary_words(buffer->stride);
 	buffer->used_slots--;
 	cache->freed_bytes += buffer->stride->stride_bytes;
 	if (buffer->marks != 0 || buffer->used_slots == 0)
 		smal_cache_relist(cache, buffer);
-}
-
-void smal_cache_overflow(struct smal_cache *cache, uintptr_t granule)
-{
-	const struct smal_segment *segment = smal_heap_map.segment;
-	size_t id = granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2);
-	smal_word *held = &smal_heap_map.held[granule >> SMAL_WORD_LOG2];
-
-	smal_atomic_store_relaxed((volatile AO_t *)held, smal_bit_without(smal_word_load(held), granule));
-	smal_cache_return(cache, smal_segment_buffer(segment, id - *smal_segment_back(segment, id)),
-	                  smal_heap_map.base + (granule << SMAL_GRANULE_LOG2));
 }
 
 static void flush_bin(struct smal_cache *cache, struct smal_bin *bin)
@@ -367,6 +365,34 @@ void smal_cache_flush(struct smal_cache *cache)
 	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++)
 		if (cache->bin[class].room.next != NULL)
 			flush_bin(cache, &cache->bin[class]);
+}
+
+static void retire_idle(struct smal_cache *cache, struct smal_bin *bin)
+{
+	flush_bin(cache, bin);
+	if (bin->current != NULL && bin->current->used_slots == 0) {
+		struct smal_buffer *buffer = bin->current;
+
+		bin->current = NULL;
+		retire(cache, buffer);
+	}
+	SMAL_LIST_EACH_SAFE(link, &bin->room) {
+		struct smal_buffer *buffer = SMAL_CONTAINER(link, struct smal_buffer, link);
+
+		if (buffer->used_slots == 0)
+			retire(cache, buffer);
+	}
+}
+
+void smal_cache_retire_idle(struct smal_cache *cache)
+{
+	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++) {
+		struct smal_bin *bin = &cache->bin[class];
+
+		if (bin->room.next != NULL && !bin->active)
+			retire_idle(cache, bin);
+		bin->active = 0;
+	}
 }
 
 static void return_list(struct smal_cache *cache, struct smal_link *list)

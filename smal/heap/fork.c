@@ -57,15 +57,11 @@ static bool is_gone(const struct smal_cache *cache)
 	return cache != NULL && cache->thread != 0 && cache->thread != smal_os_thread_id();
 }
 
-/* A buffer of a cache that nobody runs: only what is held is taken. */
+/* A buffer of a cache that nobody runs: what is not held is at home. */
 static void reclaim(struct smal_heap *heap, struct smal_buffer *buffer)
 {
-	const smal_word *held = smal_buffer_held(buffer);
-	smal_word *taken = smal_buffer_taken(buffer);
 	size_t bytes = smal_buffer_bytes(buffer);
 
-	for (size_t w = 0; w < buffer->stride->words; w++)
-		taken[w] = held[w];
 	smal_buffer_recount(buffer);
 	buffer->marks = 0;
 	smal_link_init(&buffer->link);
@@ -81,7 +77,7 @@ static void forget(struct smal_cache *cache)
 	smal_link_init(&cache->spares);
 	cache->spare_count = 0;
 	cache->buffers = 0;
-	cache->freed_bytes = 0;
+	cache->freed_bytes = cache->unlooked_bytes = 0;
 	smal_atomic_store(&cache->thread, 0);
 }
 
@@ -98,7 +94,8 @@ static void settle_buffers(struct smal_space *space)
 		uint32_t came;
 
 		at = smal_buffer_base(buffer);
-		if (buffer->stride->stride_bytes == 0)
+		/* A guarded heap has remote bits for its queue. */
+		if (buffer->stride->stride_bytes == 0 || heap->guarded)
 			continue;
 		came = smal_remote_take_all(buffer);
 		if (is_gone(cache))

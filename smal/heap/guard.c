@@ -4,7 +4,7 @@
  *
  * Invariants, with the heap's lock free:
  *   I1  a block's canary and disguised size are as they were written
- *   I2  a block in the queue is taken and not held, and full of junk
+ *   I2  a block in the queue is held, with its remote bit set, and full of junk
  *   I3  the queue's bytes are the sum of its blocks'
  */
 #include <smal/heap/guard.h>
@@ -100,11 +100,27 @@ static struct smal_guard *guard_locked(struct smal_heap *heap)
 	return heap->guard;
 }
 
-/* The slot is free from now on; the block is not held. */
+/* A block in the queue is nobody's: as if another thread had freed it. */
+static void set_queued(struct smal_buffer *buffer, const void *block, bool queued)
+{
+	size_t bit = smal_buffer_bit(buffer, smal_buffer_slot(buffer, (uintptr_t)block));
+
+	smal_buffer_lent(buffer)->remote = ~(smal_word)0;
+	if (queued)
+		smal_mask_set(smal_buffer_remote(buffer), bit);
+	else
+		smal_mask_clear(smal_buffer_remote(buffer), bit);
+}
+
+/* The slot is free from now on. */
 static void release_locked(struct smal_heap *heap, void *block)
 {
 	struct smal_buffer *buffer = smal_buffer_find((uintptr_t)block);
+	size_t bit = smal_buffer_bit(buffer, (uintptr_t)block);
 
+	set_queued(buffer, block, false);
+	if (buffer->stride->stride_bytes != 0)
+		smal_mask_clear(smal_buffer_held(buffer), bit);
 	smal_os_tool_forbid(block, smal_heap_slot_bytes(buffer));
 	if (buffer->stride->stride_bytes == 0)
 		smal_large_free_locked(heap, buffer);
@@ -148,6 +164,7 @@ static bool push_locked(struct smal_heap *heap, void *block, size_t bytes, struc
 
 		pop_locked(heap, &ignored);
 	}
+	set_queued(smal_buffer_find((uintptr_t)block), block, true);
 	guard->queue[(guard->first + guard->count++) % QUEUE_BLOCKS] =
 		(struct freed){ block, bytes };
 	guard->bytes += bytes;
@@ -156,27 +173,32 @@ static bool push_locked(struct smal_heap *heap, void *block, size_t bytes, struc
 
 /* ---- Blocks ---- */
 
-void *smal_guard_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
+static void guard_block(char *block, size_t bytes, bool zeroed)
 {
-	struct smal_buffer *buffer;
-	size_t all;
-	char *block;
+	size_t all = smal_heap_slot_bytes(smal_buffer_find((uintptr_t)block));
 
-	*zeroed = false;
-	block = bytes <= PTRDIFF_MAX - TAIL ? smal_heap_take_slot(heap, bytes + TAIL, align_bytes, zeroed)
-	                                    : NULL;
-	if (block == NULL) {
-		smal_os_errno_set(SMAL_OS_NO_MEMORY);
-		return NULL;
-	}
-	buffer = smal_buffer_find((uintptr_t)block);
-	all = smal_heap_slot_bytes(buffer);
 	smal_os_tool_allow(block, all);
-	if (!*zeroed)
+	if (!zeroed)
 		memset(block, FRESH, bytes);
 	memset(block + bytes, CANARY, all - bytes - sizeof(uint64_t));
 	*tail(block, all) = disguise(block, bytes);
 	smal_os_tool_forbid(block + bytes, all - bytes);
+}
+
+void *smal_guard_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
+{
+	char *block = NULL;
+
+	*zeroed = false;
+	/* With the lock from first to last: a fork may come in between. */
+	smal_os_lock_take(&heap->lock);
+	if (bytes <= PTRDIFF_MAX - TAIL)
+		block = smal_heap_take_locked(heap, bytes + TAIL, align_bytes, zeroed);
+	if (block != NULL)
+		guard_block(block, bytes, *zeroed);
+	smal_os_lock_give(&heap->lock);
+	if (block == NULL)
+		smal_os_errno_set(SMAL_OS_NO_MEMORY);
 	return block;
 }
 
@@ -208,7 +230,6 @@ enum smal_error smal_guard_free(struct smal_heap *heap, void *block, const char 
 		bad = is_overrun(block, smal_heap_slot_bytes(buffer), &fault);
 		/* With a broken end it stays what it is, if the sink returns. */
 		if (!bad) {
-			smal_mask_clear(smal_buffer_held(buffer), bit);
 			bad = push_locked(heap, block, smal_heap_slot_bytes(buffer), &fault);
 		}
 	}
@@ -230,6 +251,8 @@ static bool check_buffer(struct smal_buffer *buffer, struct fault *fault)
 		char *block = (char *)smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
 		bool bad;
 
+		if (smal_bit_load(smal_buffer_remote(buffer), bit))
+			continue;
 		if (buffer->stride->stride_bytes == 0)
 			block += (size_t)smal_buffer_lent(buffer)->offset_chunks << SMAL_CHUNK_LOG2;
 		smal_os_tool_allow(block, all);

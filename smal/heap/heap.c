@@ -189,6 +189,7 @@ static void grow_map(struct smal_segment *segment)
 		if (map->base == 0) {
 			map->owner = (void *)segment->side[SMAL_SIDE_OWNER].base;
 			map->held = (void *)segment->side[SMAL_SIDE_HELD].base;
+			map->buffers = (void *)segment->side[SMAL_SIDE_BUFFER].base;
 			map->segment = segment;
 			map->base = segment->base;
 		}
@@ -212,32 +213,55 @@ void smal_heap_grown_locked(struct smal_heap *heap, const struct smal_buffer *bu
 
 /* ---- Allocating ---- */
 
-/* A slot of a class. */
+/* A slot of a class, with the heap's lock held. */
+static void *take_locked(struct smal_heap *heap, unsigned class)
+{
+	struct smal_cache *cache = smal_cache_shared_locked(heap);
+	void *slot = NULL;
+
+	if (cache != NULL && !smal_bin_pop(&cache->bin[class], &slot))
+		slot = smal_cache_refill(cache, class);
+	return slot;
+}
+
 static void *take(struct smal_heap *heap, unsigned class)
 {
 	struct smal_cache *cache = smal_cache_of(heap);
-	void *slot = NULL;
+	void *slot;
 
 	if (cache != NULL)
 		return smal_bin_pop(&cache->bin[class], &slot) ? slot : smal_cache_refill(cache, class);
 	smal_os_lock_take(&heap->lock);
-	cache = smal_cache_shared_locked(heap);
-	if (cache != NULL && !smal_bin_pop(&cache->bin[class], &slot))
-		slot = smal_cache_refill(cache, class);
+	slot = take_locked(heap, class);
 	smal_os_lock_give(&heap->lock);
 	return slot;
 }
 
-/* A block of at least so many bytes, which are not 0. */
+/* The class of a request that is not 0; SMAL_HEAP_CLASSES: it gets a block of its own. */
+static unsigned class_of(size_t bytes, size_t align_bytes)
+{
+	return bytes <= SMAL_CLASS_LARGEST && align_bytes <= SMAL_CHUNK
+	               ? smal_heap_class_aligned(bytes, align_bytes)
+	               : SMAL_HEAP_CLASSES;
+}
+
 static void *block_of(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
 {
-	unsigned class = SMAL_HEAP_CLASSES;
+	unsigned class = class_of(bytes, align_bytes);
 
 	*zeroed = false;
-	if (bytes <= SMAL_CLASS_LARGEST && align_bytes <= SMAL_CHUNK)
-		class = smal_heap_class_aligned(bytes, align_bytes);
 	return class < SMAL_HEAP_CLASSES ? take(heap, class)
-	                            : smal_large_alloc(heap, bytes, align_bytes, zeroed);
+	                                 : smal_large_alloc(heap, bytes, align_bytes, zeroed);
+}
+
+void *smal_heap_take_locked(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
+{
+	unsigned class = class_of(bytes, align_bytes);
+
+	*zeroed = false;
+	return class < SMAL_HEAP_CLASSES
+	               ? take_locked(heap, class)
+	               : smal_large_alloc_locked(heap, bytes, align_bytes, zeroed);
 }
 
 static void *allocate(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
@@ -262,11 +286,6 @@ out:
 	if (block == NULL)
 		smal_os_errno_set(SMAL_OS_NO_MEMORY);
 	return block;
-}
-
-void *smal_heap_take_slot(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
-{
-	return block_of(heap, bytes, align_bytes, zeroed);
 }
 
 void *smal_heap_alloc_slow(struct smal_heap *heap, size_t bytes)
@@ -403,7 +422,6 @@ static bool free_unowned(struct smal_heap *heap, struct smal_cache *cache,
 		done = false;
 	} else {
 		smal_mask_clear(smal_buffer_held(buffer), bit);
-		smal_mask_clear(smal_buffer_taken(buffer), bit);
 		if (!smal_stride_settle(buffer, true))
 			heap->buffer_bytes -= bytes;
 	}

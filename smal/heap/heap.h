@@ -10,25 +10,26 @@
  *   heap   -> stride of a class: buffers that no cache has
  *          -> large: blocks of their own, whole pages
  *
- * Three masks lie at every buffer; a slot is
+ * Two masks lie at every buffer; a slot is
  *
- *   taken   remote   held
- *     0       0       0     free, at home
- *     1       0       0     free, in its bin's magazine or window
- *     1       0       1     the program's
- *     1       1       1     the program's no longer: freed by another thread than
- *                           the buffer's, which has not looked yet
+ *   held   remote
+ *     0      0     free: at home, or in its bin's magazine or window
+ *     1      0     the program's
+ *     1      1     the program's no longer: freed by another thread than the
+ *                  buffer's, which has not looked yet
  *
- * `held` is exact after every call, so that a second free, or one of what never
- * was a block, is recognised by one bit, always. Nothing is ever read or written
- * in a free slot.
+ * `held` is the stride's live mask. It is exact after every call, so that a second
+ * free, or one of what never was a block, is recognised by one bit, always. What is
+ * at home and what is in a bin needs no mask: a bin takes from the masks only when
+ * it is empty, and then all that is not held is at home. Nothing is ever read or
+ * written in a free slot.
  *
  * Who may write what:
- *   taken, held   the cache that the buffer is lent to, by plain stores; of a
- *                 buffer that no cache has, who holds the heap's lock
- *   remote        anybody, by atomic operations (remote.c)
- *   a cache       its thread; the heap's shared one, who holds the heap's lock
- *   the rest      who holds the heap's lock
+ *   held      the cache that the buffer is lent to, by plain stores; of a buffer that
+ *             no cache has, who holds the heap's lock
+ *   remote    anybody, by atomic operations (remote.c)
+ *   a cache   its thread; the heap's shared one, who holds the heap's lock
+ *   the rest  who holds the heap's lock
  * Locks: the list of heaps, a heap's, a stride's, the space's, in this order.
  */
 #ifndef SMAL_HEAP_HEAP_H
@@ -39,14 +40,15 @@
 #include <smal/stride/stride.h>
 
 enum {
-	SMAL_SIDE_TAKEN = SMAL_SIDE_MASK,
-	SMAL_SIDE_HELD,
+	SMAL_SIDE_HELD = SMAL_SIDE_MASK,
 	SMAL_SIDE_REMOTE,
 	/* struct smal_lent, at a buffer's first id. */
 	SMAL_SIDE_LENT,
 	SMAL_BIN_SLOTS = 48,
-	/* Empty buffers of 64 KiB that a cache keeps for any of its bins. */
-	SMAL_CACHE_SPARES = 4
+	/* Empty buffers of 64 KiB that a cache keeps for any of its bins: so many, and one
+	 * for each so many that it has. */
+	SMAL_CACHE_SPARES = 2,
+	SMAL_CACHE_SPARE_PART = 8
 };
 
 /* What a heap knows of a buffer besides its descriptor. */
@@ -74,7 +76,9 @@ struct smal_bin {
 	/* Free slots of a mask word, of which bit 0 is at this granule. */
 	smal_word window;
 	uint32_t window_granule;
-	uint32_t unused;
+	uint16_t stride_bytes;
+	/* It has been filled since the last look at idle bins. */
+	uint16_t active;
 	/* The buffer that the window is of, or NULL; those with room, and those without
 	 * (marks is 1 there). next is NULL before the first. */
 	struct smal_buffer *current;
@@ -105,11 +109,11 @@ struct smal_cache {
 	struct smal_link spares;
 	uint32_t spare_count;
 	/* In units of 64 KiB, what its bins have; bytes freed to their masks since the
-	 * last look for free pages, and at how many the next is due; the clock then
-	 * (purge.c). */
+	 * last look at idle bins, and at how many the next is due; those before that since
+	 * the last look at pages, and the clock then (purge.c). */
 	uint32_t buffers;
-	uint32_t purged_ms;
-	size_t freed_bytes, look_bytes;
+	uint32_t looked_ms;
+	size_t freed_bytes, due_bytes, unlooked_bytes;
 };
 
 struct smal_heap {
@@ -133,8 +137,10 @@ struct smal_heap {
 	/* Bytes of all buffers, and how many there may be. */
 	size_t buffer_bytes, limit_bytes;
 	size_t peak_bytes;
-	/* Blocks whose pages have been moved (large.c). */
-	uint32_t moved;
+	/* Blocks whose pages have been moved; free ones that are kept, and their bytes
+	 * (large.c). */
+	uint32_t moved, kept;
+	size_t kept_bytes;
 	struct smal_guard *guard;
 	struct smal_stride large;
 	/* Those that are made: magic is not 0. */
@@ -150,6 +156,7 @@ struct smal_heap_map {
 	volatile AO_t granules;
 	uint32_t *owner;
 	smal_word *held;
+	struct smal_buffer *buffers;
 	struct smal_segment *segment;
 };
 
@@ -160,8 +167,13 @@ extern struct smal_heap_map smal_heap_map;
 extern __thread struct smal_cache *smal_cache_current __attribute__((tls_model("initial-exec")));
 extern struct smal_cache smal_cache_none;
 
-/* Gives a slot that is held, of one of the cache's buffers, back to its mask. */
-void smal_cache_overflow(struct smal_cache *cache, uintptr_t granule);
+/* A buffer of the cache has got room, or become empty; used_slots and summary are
+ * right. (bin.c) */
+void smal_cache_relist(struct smal_cache *cache, struct smal_buffer *buffer);
+
+/* Gives a slot of one of the cache's buffers, that is no longer held, back to its
+ * mask. (bin.c) */
+void smal_cache_return(struct smal_cache *cache, struct smal_buffer *buffer, uintptr_t slot);
 
 /* The bin at a place that owner words and the class table hold. */
 static SMAL_ALWAYS_INLINE struct smal_bin *smal_cache_bin(struct smal_cache *cache, size_t place)
@@ -223,6 +235,26 @@ static SMAL_ALWAYS_INLINE bool smal_cache_pop(struct smal_cache *cache, size_t b
 	                                                           SMAL_GRANULE_LOG2]), slot);
 }
 
+/* A slot that the magazine has no room for goes home; it is no longer held. A buffer
+ * of 64 KiB has a bit of its summary for each word. */
+static SMAL_ALWAYS_INLINE void smal_cache_overflow(struct smal_cache *cache, struct smal_bin *bin,
+                                                   uintptr_t granule)
+{
+	size_t id = granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2);
+	struct smal_buffer *buffer = &smal_heap_map.buffers[id];
+
+	if (SMAL_UNLIKELY(SMAL_WORD_BITS != 64 || bin->stride_bytes > SMAL_SMALL_LARGEST)) {
+		buffer -= *smal_segment_back(smal_heap_map.segment, id);
+		smal_cache_return(cache, buffer,
+		                  smal_heap_map.base + (granule << SMAL_GRANULE_LOG2));
+		return;
+	}
+	buffer->summary = smal_bit_with(buffer->summary, granule >> SMAL_WORD_LOG2);
+	cache->freed_bytes += bin->stride_bytes;
+	if (SMAL_UNLIKELY(--buffer->used_slots == 0 || buffer->marks != 0))
+		smal_cache_relist(cache, buffer);
+}
+
 /* Gives a block back to the cache, if it is that easy: the block is one of the
  * cache's, and its bin's magazine has room. False: nothing has changed. */
 static SMAL_ALWAYS_INLINE bool smal_cache_push(struct smal_cache *cache, const void *block)
@@ -250,11 +282,11 @@ static SMAL_ALWAYS_INLINE bool smal_cache_push(struct smal_cache *cache, const v
 		return false;
 	bin = smal_cache_bin(cache, place);
 	count = bin->count;
+	smal_atomic_store_relaxed((volatile AO_t *)word, smal_bit_without(held, granule));
 	if (SMAL_UNLIKELY(count >= bin->limit)) {
-		smal_cache_overflow(cache, granule);
+		smal_cache_overflow(cache, bin, granule);
 		return true;
 	}
-	smal_atomic_store_relaxed((volatile AO_t *)word, smal_bit_without(held, granule));
 	bin->slot[count] = (uint32_t)granule;
 	bin->count = count + 1;
 	return true;
@@ -270,11 +302,6 @@ static inline struct smal_heap *smal_cache_heap(const struct smal_cache *cache)
 static inline struct smal_lent *smal_buffer_lent(const struct smal_buffer *buffer)
 {
 	return (struct smal_lent *)(void *)buffer->segment->side[SMAL_SIDE_LENT].base + buffer->id;
-}
-
-static inline smal_word *smal_buffer_taken(const struct smal_buffer *buffer)
-{
-	return smal_buffer_mask(buffer, SMAL_SIDE_TAKEN - SMAL_SIDE_MASK);
 }
 
 static inline smal_word *smal_buffer_held(const struct smal_buffer *buffer)
@@ -358,14 +385,12 @@ void smal_cache_close(struct smal_cache *cache);
  * thread; the heap's lock is held if it is the shared one. */
 void *smal_cache_refill(struct smal_cache *cache, unsigned class);
 
-/* Gives a slot of one of the cache's buffers back to its mask. */
-void smal_cache_return(struct smal_cache *cache, struct smal_buffer *buffer, uintptr_t slot);
-
-/* A buffer has got room, or become empty; used_slots and summary are right. */
-void smal_cache_relist(struct smal_cache *cache, struct smal_buffer *buffer);
-
 /* All that the bins hold goes back to the masks. */
 void smal_cache_flush(struct smal_cache *cache);
+
+/* The same, and empty buffers leave them, of bins that have not been filled since the
+ * last time. */
+void smal_cache_retire_idle(struct smal_cache *cache);
 
 /* All buffers go back to the strides. With the heap's lock held. */
 void smal_cache_dissolve_locked(struct smal_cache *cache);
@@ -383,7 +408,7 @@ void smal_purge_some_slow(struct smal_cache *cache);
 
 static inline void smal_purge_some(struct smal_cache *cache)
 {
-	if (SMAL_UNLIKELY(cache->freed_bytes > cache->look_bytes))
+	if (SMAL_UNLIKELY(cache->freed_bytes > cache->due_bytes))
 		smal_purge_some_slow(cache);
 }
 
@@ -416,6 +441,10 @@ bool smal_heap_fork_handle(void);
 /* ---- large.c ---- */
 
 void *smal_large_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed);
+void *smal_large_alloc_locked(struct smal_heap *heap, size_t bytes, size_t align_bytes,
+                              bool *zeroed);
+/* Free blocks that are kept for the next request go back. With the lock held. */
+void smal_large_trim_locked(struct smal_heap *heap);
 /* With the lock held; the block is held. */
 void smal_large_free_locked(struct smal_heap *heap, struct smal_buffer *buffer);
 /* The block with its new size, where it is or elsewhere, the contents with it; NULL: not this
@@ -452,8 +481,8 @@ struct smal_buffer *smal_heap_next_buffer(const struct smal_heap *heap, uintptr_
 /* The buffer of a block of the heap that is in use, and its bit; or NULL. */
 struct smal_buffer *smal_heap_block(const struct smal_heap *heap, const void *block, size_t *bit);
 
-/* A slot or a block of its own, without guards and tools. */
-void *smal_heap_take_slot(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed);
+/* A slot of the shared cache, or a block of its own, without guards; with the lock. */
+void *smal_heap_take_locked(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed);
 
 struct smal_heap *smal_heap_default_slow(void);
 

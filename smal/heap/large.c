@@ -4,7 +4,7 @@
  *
  *   | offset | the block: lent->bytes | slack |
  *
- * The block's bit is the first one of the buffer's masks, held and taken. A block
+ * The block's bit is the first one of the buffer's mask. A block
  * that must begin at a multiple of more than 1 MiB lies inside its buffer, behind
  * as many chunks as offset_chunks says; those, and the slack, are addresses, not
  * memory.
@@ -23,24 +23,92 @@
 enum {
 	/* Blocks with moved pages, at most; and the least that is moved. */
 	MOVED = 128,
-	MOVE_LEAST = 128 * 1024
+	MOVE_LEAST = 1 << 20,
+	/* Free blocks that are kept, and the largest of them; their bytes are one part of
+	 * the heap's in so many, within bounds. */
+	KEPT = 8,
+	KEEP_LARGEST = 1 << 20,
+	KEEP_PART = 16,
+	KEEP_LEAST = 256 * 1024,
+	KEEP_MOST = 8 << 20
 };
+
+/* ---- Free blocks, kept: a program asks for the same size again ---- */
+
+/* The oldest one goes back to the space. */
+static void drop_kept(struct smal_heap *heap)
+{
+	struct smal_buffer *buffer =
+		SMAL_CONTAINER(heap->large.room.prev, struct smal_buffer, link);
+	size_t bytes = smal_buffer_bytes(buffer);
+
+	heap->kept--;
+	heap->kept_bytes -= bytes;
+	heap->buffer_bytes -= bytes;
+	smal_stride_settle(buffer, true);
+}
+
+void smal_large_trim_locked(struct smal_heap *heap)
+{
+	while (heap->kept != 0)
+		drop_kept(heap);
+}
+
+static bool keep(struct smal_heap *heap, struct smal_buffer *buffer)
+{
+	size_t bytes = smal_buffer_bytes(buffer);
+	size_t most = smal_min(smal_max(heap->buffer_bytes / KEEP_PART, KEEP_LEAST), KEEP_MOST);
+
+	if (bytes > KEEP_LARGEST || bytes > most || heap->slow)
+		return false;
+	while (heap->kept == KEPT || heap->kept_bytes + bytes > most)
+		drop_kept(heap);
+	heap->kept++;
+	heap->kept_bytes += bytes;
+	buffer->dirty_granules = (uint32_t)(bytes >> SMAL_GRANULE_LOG2);
+	smal_stride_settle(buffer, false);
+	return true;
+}
+
+/* A kept buffer of exactly so many bytes, or NULL. */
+static struct smal_buffer *take_kept(struct smal_heap *heap, size_t bytes)
+{
+	if (heap->kept == 0 || bytes > KEEP_LARGEST)
+		return NULL;
+	SMAL_LIST_EACH(link, &heap->large.room) {
+		struct smal_buffer *buffer = SMAL_CONTAINER(link, struct smal_buffer, link);
+
+		if (smal_buffer_bytes(buffer) != bytes)
+			continue;
+		heap->kept--;
+		heap->kept_bytes -= bytes;
+		return buffer;
+	}
+	return NULL;
+}
+
+/* ---- Blocks ---- */
 
 /* A buffer of so many bytes with its one slot held. */
 static struct smal_buffer *make_locked(struct smal_heap *heap, size_t bytes, size_t align_bytes)
 {
 	struct smal_buffer *buffer;
 
-	if (bytes >> SMAL_CHUNK_LOG2 > UINT32_MAX || heap->limit_bytes - heap->buffer_bytes < bytes)
-		return NULL;
-	buffer = smal_stride_grow_aligned(&heap->large, bytes, align_bytes);
-	if (buffer == NULL)
-		return NULL;
+	buffer = align_bytes <= SMAL_ID_BYTES ? take_kept(heap, bytes) : NULL;
+	if (buffer == NULL) {
+		if (heap->limit_bytes - heap->buffer_bytes < bytes)
+			smal_large_trim_locked(heap);
+		if (bytes >> SMAL_CHUNK_LOG2 > UINT32_MAX ||
+		    heap->limit_bytes - heap->buffer_bytes < bytes)
+			return NULL;
+		buffer = smal_stride_grow_aligned(&heap->large, bytes, align_bytes);
+		if (buffer == NULL)
+			return NULL;
+		smal_heap_grown_locked(heap, buffer);
+	}
 	*smal_buffer_lent(buffer) = (struct smal_lent){ .bytes = smal_buffer_bytes(buffer) };
-	smal_mask_set(smal_buffer_taken(buffer), 0);
 	smal_mask_set(smal_buffer_held(buffer), 0);
 	smal_stride_settle(buffer, false);
-	smal_heap_grown_locked(heap, buffer);
 	return buffer;
 }
 
@@ -50,7 +118,7 @@ static void *block_of(const struct smal_buffer *buffer)
 	                ((uintptr_t)smal_buffer_lent(buffer)->offset_chunks << SMAL_CHUNK_LOG2));
 }
 
-void *smal_large_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
+void *smal_large_alloc_locked(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
 {
 	struct smal_buffer *buffer;
 	void *block = NULL;
@@ -63,7 +131,6 @@ void *smal_large_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes,
 	total = smal_round_up(total, SMAL_CHUNK);
 	if (total > PTRDIFF_MAX)
 		return NULL;
-	smal_os_lock_take(&heap->lock);
 	buffer = make_locked(heap, total, align_bytes > SMAL_BLOCK ? SMAL_ID_BYTES
 	                                                            : smal_max(align_bytes, SMAL_ID_BYTES));
 	if (buffer != NULL) {
@@ -76,6 +143,15 @@ void *smal_large_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes,
 		lent->bytes = smal_round_up(bytes, SMAL_CHUNK);
 		block = block_of(buffer);
 	}
+	return block;
+}
+
+void *smal_large_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
+{
+	void *block;
+
+	smal_os_lock_take(&heap->lock);
+	block = smal_large_alloc_locked(heap, bytes, align_bytes, zeroed);
 	smal_os_lock_give(&heap->lock);
 	return block;
 }
@@ -92,9 +168,10 @@ void smal_large_free_locked(struct smal_heap *heap, struct smal_buffer *buffer)
 		heap->moved--;
 	}
 	smal_mask_clear(smal_buffer_held(buffer), 0);
-	smal_mask_clear(smal_buffer_taken(buffer), 0);
-	smal_stride_settle(buffer, true);
-	heap->buffer_bytes -= bytes;
+	if (!keep(heap, buffer)) {
+		heap->buffer_bytes -= bytes;
+		smal_stride_settle(buffer, true);
+	}
 }
 
 /* ---- Longer and shorter ---- */

@@ -2,12 +2,14 @@
 /*
  * purge.c: free pages inside of buffers that are in use go back to the system.
  *
- *   taken   | 1 0 0 1 | 0 0 0 0 | 0 0 1 0 | ...     a page: 4 words of the mask
- *   idle                  1                         was free at the last look
- *   gone                  1                         is with the system
+ *   held   | 1 0 0 1 | 0 0 0 0 | 0 0 1 0 | ...     a page: 4 words of the mask
+ *   idle                 1                         was free at the last look
+ *   gone                 1                         is with the system
  *
- * A look at all of a cache's buffers is due when so many bytes have been freed to
- * their masks, in proportion to what the cache has, and some time has passed. A
+ * After so many bytes have been freed to the masks, in proportion to what a cache
+ * has, bins that have not been filled meanwhile give up what they hold, and their
+ * empty buffers. After more, and when some time has passed, a look at all of the
+ * cache's buffers is due. A
  * page that was free at the last look, and of which nothing has been taken since,
  * goes back. No system call is made for less than that, and none to get a page
  * again: it is touched, and there.
@@ -15,22 +17,26 @@
  * Only masks that lie elsewhere allow it: a free list through the page would make
  * it resident for ever.
  *
- * Invariant I1: a page that is gone or idle has no taken slot.
+ * Invariant I1: a page that is gone or idle has no slot that is held or in a
+ * bin: before a look, the bins are emptied.
  */
 #include <smal/heap/heap.h>
 
 enum {
-	/* Bytes that are freed between two looks, at least; and of what a cache has,
-	 * one part in so many. */
+	/* Bytes that are freed between two looks at idle bins, at least; and of what a
+	 * cache has, one part in so many. */
+	IDLE_BYTES = 512 * 1024,
+	IDLE_PART = 16,
+	/* The same for pages, and the time between. */
 	LOOK_BYTES = 2 << 20,
 	LOOK_PART = 8,
 	LOOK_MS = 5
 };
 
-/* The pages of a buffer that no taken slot reaches into. */
+/* The pages of a buffer that no slot in use reaches into. */
 static uint64_t free_pages(const struct smal_buffer *buffer)
 {
-	const smal_word *taken = smal_buffer_taken(buffer);
+	const smal_word *held = smal_buffer_held(buffer);
 	size_t page_words = SMAL_CHUNK / SMAL_GRANULE / SMAL_WORD_BITS;
 	uint64_t pages = 0;
 
@@ -39,9 +45,9 @@ static uint64_t free_pages(const struct smal_buffer *buffer)
 		smal_word bits = 0;
 
 		for (size_t i = 0; i < page_words; i++)
-			bits |= taken[page * page_words + i];
+			bits |= held[page * page_words + i];
 		if (bits == 0 &&
-		    !smal_bit_get(taken, smal_buffer_bit(buffer, smal_buffer_slot(buffer, start))))
+		    !smal_bit_get(held, smal_buffer_bit(buffer, smal_buffer_slot(buffer, start))))
 			pages |= (uint64_t)1 << page;
 	}
 	return pages;
@@ -93,8 +99,10 @@ static size_t look_at_list(struct smal_link *list, bool now)
 
 static size_t look_at_cache(struct smal_cache *cache, bool now)
 {
-	size_t bytes = look_at_list(&cache->spares, now);
+	size_t bytes;
 
+	smal_cache_flush(cache);
+	bytes = look_at_list(&cache->spares, now);
 	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++) {
 		struct smal_bin *bin = &cache->bin[class];
 
@@ -104,19 +112,25 @@ static size_t look_at_cache(struct smal_cache *cache, bool now)
 			bytes += look(bin->current, now);
 		bytes += look_at_list(&bin->room, now);
 	}
-	cache->freed_bytes = 0;
+	cache->freed_bytes = cache->unlooked_bytes = 0;
 	return bytes;
 }
 
 void smal_purge_some_slow(struct smal_cache *cache)
 {
-	uint32_t now_ms = (uint32_t)(smal_os_clock_ns() / 1000000);
+	uint32_t now_ms;
 
-	if (now_ms - cache->purged_ms < LOOK_MS)
+	cache->unlooked_bytes += cache->freed_bytes;
+	cache->freed_bytes = 0;
+	cache->due_bytes = IDLE_BYTES + (size_t)cache->buffers * (SMAL_ID_BYTES / IDLE_PART);
+	smal_cache_retire_idle(cache);
+	if (cache->unlooked_bytes < LOOK_BYTES + (size_t)cache->buffers * (SMAL_ID_BYTES / LOOK_PART))
 		return;
-	cache->purged_ms = now_ms;
+	now_ms = (uint32_t)(smal_os_clock_ns() / 1000000);
+	if (now_ms - cache->looked_ms < LOOK_MS)
+		return;
+	cache->looked_ms = now_ms;
 	look_at_cache(cache, false);
-	cache->look_bytes = LOOK_BYTES + cache->buffers * (SMAL_ID_BYTES / LOOK_PART);
 }
 
 /* ---- At once ---- */
@@ -127,11 +141,11 @@ static size_t trim_locked(struct smal_heap *heap)
 
 	while (smal_cache_unpark_locked(heap))
 		continue;
+	smal_large_trim_locked(heap);
 	/* That of a guarded heap has all there is. */
 	if (heap->shared != NULL && !heap->guarded)
 		smal_cache_dissolve_locked(heap->shared);
 	if (heap->shared != NULL && heap->guarded) {
-		smal_cache_flush(heap->shared);
 		bytes += look_at_cache(heap->shared, true);
 	}
 	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++)

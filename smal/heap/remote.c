@@ -51,13 +51,12 @@ static void mark_pending(struct smal_buffer *buffer, bool pending)
  * are of frees that two threads made at once: they are lost, and nothing else. */
 static uint32_t take_word(struct smal_buffer *buffer, size_t w)
 {
-	smal_word *held = smal_buffer_held(buffer), *taken = smal_buffer_taken(buffer), bits;
+	smal_word *held = smal_buffer_held(buffer), bits;
 
 	if (smal_word_load(&smal_buffer_remote(buffer)[w]) == 0)
 		return 0;
 	bits = swap((volatile AO_t *)&smal_buffer_remote(buffer)[w], 0) & held[w];
 	smal_atomic_store_relaxed((volatile AO_t *)&held[w], held[w] & ~bits);
-	taken[w] &= ~bits;
 	if (bits != 0)
 		buffer->summary |= (smal_word)1 << w / smal_stride_summary_words(buffer->stride);
 	return smal_word_count(bits);

@@ -52,47 +52,60 @@ void smal_heap_get_stats(struct smal_heap *heap, struct smal_heap_stats *stats)
 
 /* ---- The checker ---- */
 
+/* Slots that are held; summary is set to the words with others. */
+static uint32_t count_held(const struct smal_buffer *buffer, smal_word *summary)
+{
+	const struct smal_stride *stride = buffer->stride;
+	const smal_word *held = smal_buffer_held(buffer);
+	size_t each = smal_stride_summary_words(stride);
+	uint32_t count = 0;
+
+	*summary = 0;
+	for (size_t w = 0; w < stride->words; w++) {
+		count += smal_word_count(held[w]);
+		*summary |= (smal_word)(held[w] != stride->full[w]) << w / each;
+	}
+	return count;
+}
+
 static const char *check_masks(const struct smal_buffer *buffer)
 {
 	const struct smal_stride *stride = buffer->stride;
-	const smal_word *taken = smal_buffer_taken(buffer), *held = smal_buffer_held(buffer);
-	const smal_word *remote = smal_buffer_remote(buffer);
-	size_t each = smal_stride_summary_words(stride);
-	uint32_t used = 0;
-	smal_word summary = 0;
+	const smal_word *held = smal_buffer_held(buffer), *remote = smal_buffer_remote(buffer);
+	uint32_t count;
+	smal_word summary;
 
 	for (size_t w = 0; w < stride->words; w++) {
-		if ((taken[w] & ~stride->full[w]) != 0)
-			return "heap: a bit of the taken mask is not at the start of a slot";
-		if ((held[w] & ~taken[w]) != 0)
-			return "heap: a slot is held and not taken";
+		if ((held[w] & ~stride->full[w]) != 0)
+			return "heap: a bit of the mask is not at the start of a slot";
 		if ((remote[w] & ~held[w]) != 0)
 			return "heap: a slot was freed by another thread and is not held";
-		used += smal_word_count(taken[w]);
-		summary |= (smal_word)(taken[w] != stride->full[w]) << w / each;
 	}
-	if (used != buffer->used_slots)
-		return "bin I1: used_slots is not the number of taken slots";
-	if (summary != buffer->summary)
-		return "bin I1: the summary does not follow from the taken mask";
+	count = count_held(buffer, &summary);
+	if (count > buffer->used_slots || buffer->used_slots > stride->slots)
+		return "bin I1: used_slots is less than the slots that are held";
+	if ((buffer->summary & ~summary) != 0)
+		return "bin I1: the summary has a word without a free slot";
+	if ((buffer->used_slots < stride->slots) != (buffer->summary != 0))
+		return "bin I1: a free slot is in no bin and no summary";
 	return NULL;
 }
 
 static const char *check_pages(const struct smal_buffer *buffer)
 {
 	const struct smal_lent *lent = smal_buffer_lent(buffer);
-	const smal_word *taken = smal_buffer_taken(buffer);
+	const smal_word *held = smal_buffer_held(buffer);
 	size_t limit = (size_t)buffer->stride->words << SMAL_WORD_LOG2;
 
 	if (buffer->stride->stride_bytes == 0)
 		return NULL;
-	for (size_t bit = smal_bit_next(taken, 0, limit); bit < limit;
-	     bit = smal_bit_next(taken, bit + 1, limit)) {
+	for (size_t bit = smal_bit_next(held, 0, limit); bit < limit;
+	     bit = smal_bit_next(held, bit + 1, limit)) {
 		size_t first = bit << SMAL_GRANULE_LOG2, last = first + buffer->stride->stride_bytes - 1;
 
 		for (size_t page = first / SMAL_CHUNK; page <= last / SMAL_CHUNK; page++)
 			if (((lent->gone | lent->idle) >> page & 1) != 0)
-				return "purge I1: a page that is gone has a slot that is taken";
+				return "purge I1: a page that is gone has a slot that is held";
 	}
 	return NULL;
 }
@@ -112,6 +125,23 @@ static const char *check_lent(const struct smal_heap *heap, const struct smal_bu
 	return NULL;
 }
 
+/* Slots that buffers count as used and nobody holds. */
+static uint32_t count_cached(const struct smal_buffer *buffer)
+{
+	smal_word ignored;
+
+	return buffer->used_slots - count_held(buffer, &ignored);
+}
+
+static uint32_t count_cached_list(const struct smal_link *list)
+{
+	uint32_t count = 0;
+
+	SMAL_LIST_EACH(link, list)
+		count += count_cached(SMAL_CONTAINER(link, struct smal_buffer, link));
+	return count;
+}
+
 static uint32_t count_list(const struct smal_link *list)
 {
 	uint32_t count = 0;
@@ -122,16 +152,23 @@ static uint32_t count_list(const struct smal_link *list)
 	return count;
 }
 
-static const char *check_slots(const struct smal_bin *bin)
+static const char *check_bin(const struct smal_bin *bin)
 {
+	uint32_t cached = count_cached_list(&bin->room) + count_cached_list(&bin->full);
+
+	if (bin->current != NULL)
+		cached += count_cached(bin->current);
+	if (cached != bin->count + smal_word_count(bin->window))
+		return "bin I3: the slots in a bin are more or fewer than are counted";
 	for (uint32_t i = 0; i < bin->count; i++) {
 		uintptr_t slot = smal_heap_map.base + ((uintptr_t)bin->slot[i] << SMAL_GRANULE_LOG2);
 		struct smal_buffer *buffer = smal_buffer_find(slot);
-		size_t bit = smal_buffer_bit(buffer, slot);
 
-		if (!smal_bit_load(smal_buffer_taken(buffer), bit) ||
-		    smal_bit_load(smal_buffer_held(buffer), bit))
-			return "bin I3: a slot of a magazine is not taken, or is held";
+		if (smal_bit_load(smal_buffer_held(buffer), smal_buffer_bit(buffer, slot)))
+			return "bin I3: a slot of a magazine is held";
+		for (uint32_t k = 0; k < i; k++)
+			if (bin->slot[k] == bin->slot[i])
+				return "bin I3: a slot is in a magazine twice";
 	}
 	return NULL;
 }
@@ -149,7 +186,7 @@ static const char *check_cache(const struct smal_cache *cache)
 		buffers += count_list(&bin->room) + count_list(&bin->full);
 		if (bin->current != NULL)
 			buffers += (uint32_t)(smal_buffer_bytes(bin->current) >> SMAL_ID_LOG2);
-		why = check_slots(bin);
+		why = check_bin(bin);
 	}
 	SMAL_LIST_EACH(link, &cache->spares)
 		if (SMAL_CONTAINER(link, struct smal_buffer, link)->used_slots != 0)

@@ -8,9 +8,20 @@
 
 /* The masks change places in a collection, and the old one is cleared: what was read
  * of it then means nothing. */
-uintptr_t smal_object_find(uintptr_t address, struct smal_buffer **result)
+/* The buffer of collectors that an address lies in: heaps have buffers, too. */
+static struct smal_buffer *buffer_of(uintptr_t address)
 {
 	struct smal_buffer *buffer = smal_buffer_find(address);
+	const struct smal_stride *stride = buffer != NULL ? smal_buffer_stride(buffer) : NULL;
+
+	return stride != NULL && (uintptr_t)stride->space == smal_atomic_load(&smal_process.space)
+	               ? buffer
+	               : NULL;
+}
+
+uintptr_t smal_object_find(uintptr_t address, struct smal_buffer **result)
+{
+	struct smal_buffer *buffer = buffer_of(address);
 	const struct smal_kind *kind;
 	uint32_t flips;
 	uintptr_t slot;
@@ -41,7 +52,7 @@ enum smal_error smal_object_fail(const struct smal_gc *gc, const void *pointer,
                                  const char *function)
 {
 	uintptr_t address = (uintptr_t)pointer, slot;
-	const struct smal_buffer *buffer = smal_buffer_find(address);
+	const struct smal_buffer *buffer = buffer_of(address);
 	const char *name;
 
 	if (buffer == NULL)

@@ -105,7 +105,7 @@ static void set_queued(struct smal_buffer *buffer, const void *block, bool queue
 {
 	size_t bit = smal_buffer_bit(buffer, smal_buffer_slot(buffer, (uintptr_t)block));
 
-	smal_buffer_lent(buffer)->remote = ~(smal_word)0;
+	smal_atomic_store(&smal_buffer_lent(buffer)->remote, ~(uintptr_t)0);
 	if (queued)
 		smal_mask_set(smal_buffer_remote(buffer), bit);
 	else

@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+/* What the heaps keep of free memory beyond buffers. */
+enum { DIRTY_BYTES = 64 << 20, DIRTY_PART = 2 };
+
 struct smal_heap_map smal_heap_map;
 
 /* ---- Heaps ---- */
@@ -31,6 +34,8 @@ static bool spaces_locked(struct smal_space **space, struct smal_space **books)
 	}
 	if (*space == NULL) {
 		options.books = *books;
+		options.dirty_bytes = DIRTY_BYTES;
+		options.dirty_part = DIRTY_PART;
 		smal_stride_sides(&options);
 		options.lazy_sides = 0;
 		options.side_bytes[SMAL_SIDE_LENT] = sizeof(struct smal_lent);
@@ -180,7 +185,7 @@ enum smal_error smal_heap_destroy(struct smal_heap *heap)
 static void grow_map(struct smal_segment *segment)
 {
 	struct smal_heap_map *map = &smal_heap_map;
-	uintptr_t granules = segment->committed_blocks << (SMAL_BLOCK_LOG2 - SMAL_GRANULE_LOG2), had;
+	uintptr_t granules = smal_atomic_load(&segment->committed_blocks) << (SMAL_BLOCK_LOG2 - SMAL_GRANULE_LOG2), had;
 
 	if (segment->direct)
 		return;

@@ -26,10 +26,10 @@ enum {
 	/* Bytes that are freed between two looks at idle bins, at least; and of what a
 	 * cache has, one part in so many. */
 	IDLE_BYTES = 512 * 1024,
-	IDLE_PART = 16,
+	IDLE_PART = 64,
 	/* The same for pages, and the time between. */
 	LOOK_BYTES = 2 << 20,
-	LOOK_PART = 8,
+	LOOK_PART = 32,
 	LOOK_MS = 5
 };
 

@@ -8,6 +8,8 @@
 
 /* ---- Counts ---- */
 
+/* What other threads change meanwhile is read as it is. */
+SMAL_NO_SANITIZE_THREAD
 static void add_buffer(struct smal_heap_stats *stats, const struct smal_buffer *buffer)
 {
 	const struct smal_stride *stride = buffer->stride;

@@ -548,9 +548,26 @@ static void trim_sides(struct smal_segment *segment)
 	}
 }
 
+/* More free memory than may be kept. */
+static bool is_dirty(const struct smal_space *space)
+{
+	size_t used = 0, dirty = 0;
+
+	SMAL_LIST_EACH(link, &space->segments) {
+		const struct smal_segment *segment =
+			SMAL_CONTAINER(link, struct smal_segment, link);
+
+		used += segment->used_bytes;
+		dirty += (size_t)segment->dirty_chunks << SMAL_CHUNK_LOG2;
+	}
+	return dirty > space->options.dirty_bytes + used / space->options.dirty_part;
+}
+
 /* Looks at most eight times per decay time whether something is old enough. */
 static void decay_locked(struct smal_space *space)
 {
+	if (space->options.dirty_bytes != 0 && is_dirty(space))
+		purge_locked(space, space->now_ms, 0);
 	if (space->now_ms - space->decayed_ms < space->options.decay_ms / 8)
 		return;
 	space->decayed_ms = space->now_ms;

@@ -38,6 +38,10 @@ struct smal_space_options {
 	uint64_t segment_bytes;
 	/* Age at which free memory goes back to the system. */
 	unsigned decay_ms;
+	/* Free memory that is kept at most, whatever its age: so many bytes, and one part
+	 * in so many of what is in use. 0: no limit. */
+	size_t dirty_bytes;
+	unsigned dirty_part;
 	/* No huge pages: runs are large, and little of them is touched. */
 	bool small_pages;
 	/* Bytes of side metadata for each buffer id, or 0. */

@@ -13,6 +13,8 @@
  *                  writes after free are found when blocks are freed
  *     decay=MS     give free memory back after so many milliseconds
  *                  (default 1000; 0: at once)
+ *     huge=auto    huge pages for blocks of heaps from 4 MiB on (the default);
+ *                  huge=off: for none; huge=on: for all memory behind the first 8 MiB
  *     log          a line on standard error for each collection
  */
 #ifndef SMAL_CHECK_H

@@ -53,6 +53,12 @@ const char *smal_options_parse(struct smal_options *options, const char *text)
 			options->check_mark = options->check_all = true;
 		else if (is_word(text, n, "check=1"))
 			options->check_heap = true;
+		else if (is_word(text, n, "huge=off"))
+			options->huge = SMAL_HUGE_OFF;
+		else if (is_word(text, n, "huge=on"))
+			options->huge = SMAL_HUGE_ON;
+		else if (is_word(text, n, "huge=auto"))
+			options->huge = SMAL_HUGE_AUTO;
 		else if (is_word(text, n, "log"))
 			options->log = true;
 		else if (n != 0 && !number_after(text, n, "torture", &options->torture) &&

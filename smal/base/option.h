@@ -8,12 +8,16 @@
 
 #include <smal/base/def.h>
 
+/* Huge pages for heaps: for none, for large blocks, for all but the first memory. */
+enum smal_huge { SMAL_HUGE_AUTO, SMAL_HUGE_OFF, SMAL_HUGE_ON };
+
 struct smal_options {
 	unsigned torture;
 	bool check_mark;
 	bool check_all;
 	bool check_heap;
 	bool log;
+	enum smal_huge huge;
 	unsigned decay_ms;
 };
 

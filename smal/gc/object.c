@@ -6,8 +6,6 @@
 #include <smal/gc/attach.h>
 #include <smal/base/fail.h>
 
-/* The masks change places in a collection, and the old one is cleared: what was read
- * of it then means nothing. */
 /* The buffer of collectors that an address lies in: heaps have buffers, too. */
 static struct smal_buffer *buffer_of(uintptr_t address)
 {
@@ -19,6 +17,8 @@ static struct smal_buffer *buffer_of(uintptr_t address)
 	               : NULL;
 }
 
+/* The masks change places in a collection, and the old one is cleared: what was read
+ * of it then means nothing. */
 uintptr_t smal_object_find(uintptr_t address, struct smal_buffer **result)
 {
 	struct smal_buffer *buffer = buffer_of(address);

@@ -343,6 +343,24 @@ void smal_cache_return(struct smal_cache *cache, struct smal_buffer *buffer, uin
 		smal_cache_relist(cache, buffer);
 }
 
+/* A buffer of 64 KiB has a bit of its summary for each word. */
+void smal_cache_overflow(struct smal_cache *cache, struct smal_bin *bin, uintptr_t granule)
+{
+	size_t id = granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2);
+	struct smal_buffer *buffer = &smal_heap_map.buffers[id];
+
+	if (SMAL_UNLIKELY(SMAL_WORD_BITS != 64 || bin->stride_bytes > SMAL_SMALL_LARGEST)) {
+		buffer -= *smal_segment_back(smal_heap_map.segment, id);
+		smal_cache_return(cache, buffer,
+		                  smal_heap_map.base + (granule << SMAL_GRANULE_LOG2));
+		return;
+	}
+	buffer->summary = smal_bit_with(buffer->summary, granule >> SMAL_WORD_LOG2);
+	cache->freed_bytes += bin->stride_bytes;
+	if (SMAL_UNLIKELY(--buffer->used_slots == 0 || buffer->marks != 0))
+		smal_cache_relist(cache, buffer);
+}
+
 static void flush_bin(struct smal_cache *cache, struct smal_bin *bin)
 {
 	while (bin->window != 0) {

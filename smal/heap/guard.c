@@ -148,10 +148,13 @@ static bool pop_locked(struct smal_heap *heap, struct fault *fault)
 
 static bool push_locked(struct smal_heap *heap, void *block, size_t bytes, struct fault *fault)
 {
+	const struct smal_buffer *buffer = smal_buffer_find((uintptr_t)block);
 	struct smal_guard *guard = guard_locked(heap);
 	bool bad = false;
 
-	if (guard == NULL || bytes > QUEUE_BYTES / 4) {
+	/* Neither memory nor addresses of large blocks wait. */
+	if (guard == NULL || bytes > QUEUE_BYTES / 4 ||
+	    (buffer->stride->stride_bytes == 0 && smal_buffer_bytes(buffer) > QUEUE_BYTES / 4)) {
 		release_locked(heap, block);
 		return false;
 	}

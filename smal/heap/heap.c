@@ -23,6 +23,7 @@ static bool spaces_locked(struct smal_space **space, struct smal_space **books)
 {
 	struct smal_space_options options = { .decay_ms = smal_options()->decay_ms,
 		                              .small_pages = true };
+	bool huge = smal_options()->huge == SMAL_HUGE_ON;
 
 	*books = smal_atomic_load_pointer(&smal_process.heap_books);
 	*space = smal_atomic_load_pointer(&smal_process.heap_space);
@@ -34,6 +35,7 @@ static bool spaces_locked(struct smal_space **space, struct smal_space **books)
 	}
 	if (*space == NULL) {
 		options.books = *books;
+		options.small_pages = !huge;
 		options.dirty_bytes = DIRTY_BYTES;
 		options.dirty_part = DIRTY_PART;
 		smal_stride_sides(&options);
@@ -282,9 +284,16 @@ static void *allocate(struct smal_heap *heap, size_t bytes, size_t align_bytes, 
 		return block;
 	if (bytes == 0)
 		bytes = 1;
-	if (heap->guarded)
-		return smal_guard_alloc(heap, bytes, align_bytes, zeroed);
-	block = block_of(heap, bytes, align_bytes, zeroed);
+	for (bool again = true; block == NULL; again = false) {
+		block = heap->guarded ? smal_guard_alloc(heap, bytes, align_bytes, zeroed)
+		                      : block_of(heap, bytes, align_bytes, zeroed);
+		/* What is free elsewhere may be enough. */
+		if (block != NULL || !again || bytes > PTRDIFF_MAX)
+			break;
+		smal_heap_trim(heap);
+	}
+	if (block != NULL && heap->guarded)
+		return block;
 	if (block != NULL && heap->slow)
 		smal_os_tool_allow(block, bytes);
 out:
@@ -451,6 +460,36 @@ static bool give(struct smal_heap *heap, struct smal_buffer *buffer, void *block
 	return true;
 }
 
+/* A slot of the default heap that another cache has, most often; or one of this
+ * thread's in a buffer that others have freed slots of. False: it is something else,
+ * and nothing has changed. */
+static bool free_mapped(void *block)
+{
+	uintptr_t limit = smal_atomic_load(&smal_heap_map.granules);
+	uintptr_t offset = (uintptr_t)block - smal_heap_map.base, granule = offset >> SMAL_GRANULE_LOG2;
+	struct smal_cache *cache = smal_cache_current, *claimer;
+	struct smal_buffer *buffer;
+	struct smal_heap *heap;
+	size_t id, bit;
+
+	if (offset % SMAL_GRANULE != 0 || granule >= limit ||
+	    !smal_bit_of(smal_word_load(&smal_heap_map.held[granule >> SMAL_WORD_LOG2]), granule))
+		return false;
+	id = granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2);
+	buffer = &smal_heap_map.buffers[id - *smal_segment_back(smal_heap_map.segment, id)];
+	claimer = smal_atomic_load_pointer(&buffer->claimer);
+	heap = smal_atomic_load_pointer(&smal_process.default_heap);
+	if (claimer == NULL || smal_cache_heap(claimer) != heap || heap->slow)
+		return false;
+	bit = granule - ((size_t)buffer->id << (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2));
+	if (claimer != cache)
+		return smal_remote_free(heap, buffer, bit);
+	if (smal_bit_load(smal_buffer_remote(buffer), bit))
+		return false;
+	free_own(cache, buffer, block, bit);
+	return true;
+}
+
 enum smal_error smal_heap_free_slow(struct smal_heap *heap, void *block, const char *function)
 {
 	int saved_errno = smal_os_errno();
@@ -458,7 +497,7 @@ enum smal_error smal_heap_free_slow(struct smal_heap *heap, void *block, const c
 	struct smal_buffer *buffer;
 	size_t bit;
 
-	if (block == NULL)
+	if (block == NULL || (heap == NULL && free_mapped(block)))
 		return SMAL_OK;
 	heap = smal_heap_or_default(heap);
 	if (heap == NULL)

@@ -65,8 +65,9 @@ struct smal_lent {
 	/* A large block: the bytes in use, and from its first byte to the block's. */
 	size_t bytes;
 	uint32_t offset_chunks;
-	/* Its pages came from another place: their mapping is one of its own. */
-	bool moved;
+	/* Its pages came from another place: their mapping is one of its own. It has huge
+	 * pages. */
+	bool moved, huge;
 };
 
 /* Slots of one class in one cache. */
@@ -85,7 +86,9 @@ struct smal_bin {
 	struct smal_link room, full;
 	/* The magazine: granules of the map, the slot freed last at its end. */
 	uint32_t slot[SMAL_BIN_SLOTS];
-};
+} __attribute__((aligned(1 << SMAL_BIN_LOG2)));
+
+_Static_assert(sizeof(struct smal_bin) == 1 << SMAL_BIN_LOG2, "bins lie where places say");
 
 struct smal_cache {
 	/* One for each class, and one for requests of nothing, which stays empty. */
@@ -235,32 +238,15 @@ static SMAL_ALWAYS_INLINE bool smal_cache_pop(struct smal_cache *cache, size_t b
 	                                                           SMAL_GRANULE_LOG2]), slot);
 }
 
-/* A slot that the magazine has no room for goes home; it is no longer held. A buffer
- * of 64 KiB has a bit of its summary for each word. */
-static SMAL_ALWAYS_INLINE void smal_cache_overflow(struct smal_cache *cache, struct smal_bin *bin,
-                                                   uintptr_t granule)
-{
-	size_t id = granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2);
-	struct smal_buffer *buffer = &smal_heap_map.buffers[id];
-
-	if (SMAL_UNLIKELY(SMAL_WORD_BITS != 64 || bin->stride_bytes > SMAL_SMALL_LARGEST)) {
-		buffer -= *smal_segment_back(smal_heap_map.segment, id);
-		smal_cache_return(cache, buffer,
-		                  smal_heap_map.base + (granule << SMAL_GRANULE_LOG2));
-		return;
-	}
-	buffer->summary = smal_bit_with(buffer->summary, granule >> SMAL_WORD_LOG2);
-	cache->freed_bytes += bin->stride_bytes;
-	if (SMAL_UNLIKELY(--buffer->used_slots == 0 || buffer->marks != 0))
-		smal_cache_relist(cache, buffer);
-}
+/* A slot that the magazine has no room for goes home; it is no longer held. (bin.c) */
+void smal_cache_overflow(struct smal_cache *cache, struct smal_bin *bin, uintptr_t granule);
 
 /* Gives a block back to the cache, if it is that easy: the block is one of the
  * cache's, and its bin's magazine has room. False: nothing has changed. */
 static SMAL_ALWAYS_INLINE bool smal_cache_push(struct smal_cache *cache, const void *block)
 {
 	/* The rest of the map was there before there was a granule. */
-	uintptr_t limit = smal_atomic_load(&smal_heap_map.granules), held;
+	uintptr_t limit = smal_atomic_load(&smal_heap_map.granules), held, bit;
 	uintptr_t granule = (uintptr_t)block - smal_heap_map.base;
 	struct smal_bin *bin;
 	size_t place;
@@ -280,9 +266,12 @@ static SMAL_ALWAYS_INLINE bool smal_cache_push(struct smal_cache *cache, const v
 	held = smal_word_load(word);
 	if (SMAL_UNLIKELY(!smal_bit_of(held, granule)))
 		return false;
+	/* Or the compiler works out the bit's number for both, and needs a register more. */
+	bit = granule;
+	__asm__("" : "+r"(bit));
 	bin = smal_cache_bin(cache, place);
 	count = bin->count;
-	smal_atomic_store_relaxed((volatile AO_t *)word, smal_bit_without(held, granule));
+	smal_atomic_store_relaxed((volatile AO_t *)word, smal_bit_without(held, bit));
 	if (SMAL_UNLIKELY(count >= bin->limit)) {
 		smal_cache_overflow(cache, bin, granule);
 		return true;

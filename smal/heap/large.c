@@ -24,6 +24,9 @@ enum {
 	/* Blocks with moved pages, at most; and the least that is moved. */
 	MOVED = 128,
 	MOVE_LEAST = 1 << 20,
+	/* Blocks that get huge pages, as far as they have whole ones. */
+	HUGE_LEAST = 4 << 20,
+	HUGE_PAGE = 2 << 20,
 	/* Free blocks that are kept, and the largest of them; their bytes are one part of
 	 * the heap's in so many, within bounds. */
 	KEPT = 8,
@@ -118,6 +121,20 @@ static void *block_of(const struct smal_buffer *buffer)
 	                ((uintptr_t)smal_buffer_lent(buffer)->offset_chunks << SMAL_CHUNK_LOG2));
 }
 
+/* Huge pages for the bytes [from, limit) of a buffer, where those are whole ones. */
+static void ask_huge(const struct smal_heap *heap, struct smal_buffer *buffer, size_t from,
+                     size_t limit)
+{
+	uintptr_t base = smal_buffer_base(buffer), first = smal_round_up(base + from, HUGE_PAGE);
+	uintptr_t end = (base + limit) & ~(uintptr_t)(HUGE_PAGE - 1);
+
+	if (smal_buffer_lent(buffer)->bytes < HUGE_LEAST || first >= end || heap->slow ||
+	    smal_options()->huge != SMAL_HUGE_AUTO)
+		return;
+	smal_os_huge((void *)first, end - first, true);
+	smal_buffer_lent(buffer)->huge = true;
+}
+
 void *smal_large_alloc_locked(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed)
 {
 	struct smal_buffer *buffer;
@@ -142,6 +159,8 @@ void *smal_large_alloc_locked(struct smal_heap *heap, size_t bytes, size_t align
 			(uint32_t)((smal_round_up(base, align_bytes) - base) >> SMAL_CHUNK_LOG2);
 		lent->bytes = smal_round_up(bytes, SMAL_CHUNK);
 		block = block_of(buffer);
+		ask_huge(heap, buffer, (size_t)((uintptr_t)block - base),
+		         (size_t)((uintptr_t)block - base) + lent->bytes);
 	}
 	return block;
 }
@@ -161,6 +180,8 @@ void smal_large_free_locked(struct smal_heap *heap, struct smal_buffer *buffer)
 	struct smal_lent *lent = smal_buffer_lent(buffer);
 	size_t bytes = smal_buffer_bytes(buffer);
 
+	if (lent->huge && !buffer->segment->direct)
+		smal_os_huge((void *)smal_buffer_base(buffer), bytes, false);
 	if (lent->moved) {
 		/* If the system refuses, the addresses keep a mapping of their own. */
 		if (!buffer->segment->direct)
@@ -206,12 +227,16 @@ static void shrink(struct smal_heap *heap, struct smal_buffer *buffer, size_t to
 
 static bool grow_in_place(struct smal_heap *heap, struct smal_buffer *buffer, size_t total)
 {
-	if (total <= smal_buffer_bytes(buffer))
+	size_t had = smal_buffer_bytes(buffer);
+
+	if (total <= had)
 		return true;
-	if (smal_buffer_lent(buffer)->moved)
+	if (smal_buffer_lent(buffer)->moved ||
+	    (!resize_buffer(heap, buffer, smal_round_up(total + total / 4, SMAL_CHUNK)) &&
+	     !resize_buffer(heap, buffer, total)))
 		return false;
-	return resize_buffer(heap, buffer, smal_round_up(total + total / 4, SMAL_CHUNK)) ||
-	       resize_buffer(heap, buffer, total);
+	ask_huge(heap, buffer, had, smal_buffer_bytes(buffer));
+	return true;
 }
 
 /* Another buffer that has the block's pages, with twice the addresses; NULL: it
@@ -234,6 +259,7 @@ static struct smal_buffer *move(struct smal_heap *heap, struct smal_buffer *buff
 	}
 	smal_buffer_lent(to)->moved = true;
 	smal_buffer_lent(to)->bytes = bytes;
+	ask_huge(heap, to, 0, smal_buffer_bytes(to));
 	heap->moved++;
 	smal_large_free_locked(heap, buffer);
 	return to;

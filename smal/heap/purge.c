@@ -146,6 +146,9 @@ static size_t trim_locked(struct smal_heap *heap)
 	if (heap->shared != NULL && !heap->guarded)
 		smal_cache_dissolve_locked(heap->shared);
 	if (heap->shared != NULL && heap->guarded) {
+		/* The second time, all bins are idle. */
+		smal_cache_retire_idle(heap->shared);
+		smal_cache_retire_idle(heap->shared);
 		bytes += look_at_cache(heap->shared, true);
 	}
 	for (unsigned class = 0; class < SMAL_HEAP_CLASSES; class++)

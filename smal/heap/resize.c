@@ -19,8 +19,13 @@ size_t smal_heap_usable_bytes(struct smal_heap *heap, const void *block, const c
 	if (block == NULL || heap == NULL)
 		return 0;
 	buffer = smal_heap_block(heap, block, &bit);
-	if (buffer != NULL)
-		return heap->guarded ? smal_guard_bytes(heap, block) : smal_heap_slot_bytes(buffer);
+	if (buffer != NULL && heap->guarded)
+		return smal_guard_bytes(heap, block);
+	if (buffer != NULL) {
+		if (heap->slow)
+			smal_os_tool_allow(block, smal_heap_slot_bytes(buffer));
+		return smal_heap_slot_bytes(buffer);
+	}
 	if (smal_empty_owner(block) != heap->owner)
 		smal_heap_fault(heap, function, block);
 	return 0;
@@ -37,6 +42,8 @@ static void *move(struct smal_heap *heap, void *block, size_t had, size_t bytes,
 
 	if (fresh == NULL)
 		return NULL;
+	if (heap->slow)
+		smal_os_tool_allow(block, had);
 	memcpy(fresh, block, smal_min(had, bytes));
 	smal_heap_free_slow(heap, block, function);
 	return fresh;

@@ -224,6 +224,9 @@ struct smal_segment *smal_segment_create(struct smal_space *space, size_t bytes)
 		space->account.committed_bytes = committed_bytes;
 		return NULL;
 	}
+	/* A range that asks for huge pages, and then no longer, joins the others again. */
+	if (provider == &smal_provider_os && space->options.small_pages)
+		smal_os_huge(base, bytes, false);
 	space->reserved_bytes += segment->reservation_bytes;
 	space->mappings++;
 	smal_link_push(&space->segments, &segment->link);

@@ -13,7 +13,7 @@ lib_LTLIBRARIES += libsmal-malloc.la
 libsmal_malloc_la_SOURCES = smal/compat/malloc.h smal/compat/malloc.c
 libsmal_malloc_la_CFLAGS = $(AM_CFLAGS) $(CORE_OPT_CFLAGS) $(HIDE_CFLAGS)
 libsmal_malloc_la_LIBADD = libsmal-core.la
-libsmal_malloc_la_LDFLAGS = -module -avoid-version -shared
+libsmal_malloc_la_LDFLAGS = -module -avoid-version -shared $(SECTION_LDFLAGS)
 if VERSION_SCRIPT
 libsmal_malloc_la_LDFLAGS += -Wl,--version-script=smal/compat/malloc.map
 libsmal_malloc_la_DEPENDENCIES = libsmal-core.la smal/compat/malloc.map

@@ -27,7 +27,7 @@ enum {
 	/* Slots that a bin's magazine may hold at first. */
 	FIRST_LIMIT = 8,
 	/* And bytes at most. */
-	MAGAZINE_BYTES = 64 * 1024,
+	MAGAZINE_BYTES = 32 * 1024,
 	/* Slots that one refill puts there. */
 	BATCH = 16,
 	/* Slots up to which a bin uses its window. */

@@ -11,7 +11,10 @@
 #include <string.h>
 
 /* What the heaps keep of free memory beyond buffers. */
-enum { DIRTY_BYTES = 64 << 20, DIRTY_PART = 2 };
+enum { DIRTY_BYTES = 64 << 20, DIRTY_PART = 1 };
+
+/* Segments of the heaps' own structures. */
+enum { BOOKS_SEGMENT_BYTES = 256 << 20 };
 
 struct smal_heap_map smal_heap_map;
 
@@ -25,6 +28,7 @@ static bool spaces_locked(struct smal_space **space, struct smal_space **books)
 		                              .small_pages = true };
 	bool huge = smal_options()->huge == SMAL_HUGE_ON;
 
+	options.segment_bytes = BOOKS_SEGMENT_BYTES;
 	*books = smal_atomic_load_pointer(&smal_process.heap_books);
 	*space = smal_atomic_load_pointer(&smal_process.heap_space);
 	if (*books == NULL) {
@@ -34,6 +38,7 @@ static bool spaces_locked(struct smal_space **space, struct smal_space **books)
 		smal_atomic_store_pointer(&smal_process.heap_books, *books);
 	}
 	if (*space == NULL) {
+		options.segment_bytes = 0;
 		options.books = *books;
 		options.small_pages = !huge;
 		options.dirty_bytes = DIRTY_BYTES;

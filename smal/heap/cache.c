@@ -47,6 +47,7 @@ void smal_cache_give_idle(struct smal_heap *heap, struct smal_cache *cache)
 
 static struct smal_cache *make(struct smal_heap *heap)
 {
+	struct smal_space *from = heap->books;
 	struct smal_cache *cache;
 	struct smal_link *link;
 	bool zeroed;
@@ -57,14 +58,19 @@ static struct smal_cache *make(struct smal_heap *heap)
 		smal_atomic_store(&cache->pending, 0);
 		return cache;
 	}
-	cache = smal_space_take(heap->books, sizeof *cache, SMAL_CHUNK, &zeroed);
+	cache = smal_space_take(from, sizeof *cache, SMAL_CHUNK, &zeroed);
+	/* The blocks' space may have memory where the other can get none. */
+	if (cache == NULL) {
+		from = heap->space;
+		cache = smal_space_take(from, sizeof *cache, SMAL_CHUNK, &zeroed);
+	}
 	if (cache == NULL)
 		return NULL;
 	if (!zeroed)
 		memset(cache, 0, sizeof *cache);
 	cache->owner = smal_owner_take();
 	if (cache->owner == 0) {
-		smal_space_give(heap->books, cache, sizeof *cache);
+		smal_space_give(from, cache, sizeof *cache);
 		return NULL;
 	}
 	cache->tag = (uint32_t)cache->owner << 16;

@@ -36,6 +36,13 @@ size_t smal_heap_usable(struct smal_heap *heap, const void *block)
 	return smal_heap_usable_bytes(heap, block, __func__);
 }
 
+/* A tool watches: of a block's `all` bytes, these many may be touched. */
+static void tell_tool(void *block, size_t bytes, size_t all)
+{
+	smal_os_tool_allow(block, bytes);
+	smal_os_tool_forbid((char *)block + bytes, all - bytes);
+}
+
 static void *move(struct smal_heap *heap, void *block, size_t had, size_t bytes, const char *function)
 {
 	void *fresh = smal_heap_alloc(heap, bytes);
@@ -77,11 +84,13 @@ void *smal_heap_realloc_as(struct smal_heap *heap, void *block, size_t bytes, co
 	all = smal_heap_slot_bytes(buffer);
 	if (buffer->stride->stride_bytes != 0 && bytes != 0 && serves(all, bytes)) {
 		if (heap->slow)
-			smal_os_tool_allow(block, bytes);
+			tell_tool(block, bytes, all);
 		return block;
 	}
 	if (buffer->stride->stride_bytes == 0 && bytes > SMAL_CLASS_LARGEST)
 		moved = smal_large_resize(heap, buffer, bytes);
+	if (moved != NULL && heap->slow)
+		tell_tool(moved, bytes, smal_round_up(bytes, SMAL_CHUNK));
 	return moved != NULL ? moved : move(heap, block, all, bytes, function);
 }
 

@@ -44,24 +44,34 @@ void smal_stride_sides(struct smal_space_options *options)
 	options->lazy_sides |= 1u << (SMAL_SIDE_MASK + 2);
 }
 
+static void *take_template(struct smal_space *space, size_t bytes)
+{
+	bool zeroed;
+
+	return bytes <= SMAL_ELEMENT_LARGEST ? smal_element_take(space, bytes)
+	                                     : smal_space_take(space, bytes, SMAL_CHUNK, &zeroed);
+}
+
 /* The template of a stride, shared by all strides of its size in the space. */
 static const smal_word *template_for(struct smal_space *space, size_t stride_bytes,
                                      uint32_t slots, uint32_t words)
 {
 	size_t bytes = sizeof(struct template) + words * sizeof(smal_word);
-	struct smal_space *books = space->options.books != NULL ? space->options.books : space;
+	struct smal_space *from = space->options.books != NULL ? space->options.books : space;
 	struct template *template;
 	uintptr_t head;
-	bool zeroed;
 
 	do {
 		head = smal_atomic_load(&space->attachment);
 		for (template = (void *)head; template != NULL; template = template->next)
 			if (template->stride_bytes == stride_bytes)
 				return template->full;
-		template = bytes <= SMAL_ELEMENT_LARGEST
-		                   ? smal_element_take(books, bytes)
-		                   : smal_space_take(books, bytes, SMAL_CHUNK, &zeroed);
+		template = take_template(from, bytes);
+		/* The space may have memory where the other can get none. */
+		if (template == NULL && from != space) {
+			from = space;
+			template = take_template(from, bytes);
+		}
 		if (template == NULL)
 			return NULL;
 		memset(template, 0, bytes);
@@ -72,9 +82,9 @@ static const smal_word *template_for(struct smal_space *space, size_t stride_byt
 		if (smal_atomic_cas(&space->attachment, head, (uintptr_t)template))
 			return template->full;
 		if (bytes <= SMAL_ELEMENT_LARGEST)
-			smal_element_give(books, template);
+			smal_element_give(from, template);
 		else
-			smal_space_give(books, template, bytes);
+			smal_space_give(from, template, bytes);
 	} while (true);
 }
 

@@ -205,6 +205,23 @@ void *smal_guard_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes,
 	return block;
 }
 
+enum smal_error smal_guard_look(struct smal_heap *heap, void *block, const char *function)
+{
+	struct smal_buffer *buffer;
+	struct fault fault;
+	bool bad = false;
+	size_t bit;
+
+	smal_os_lock_take(&heap->lock);
+	buffer = smal_heap_block(heap, block, &bit);
+	if (buffer != NULL) {
+		smal_os_tool_allow(block, smal_heap_slot_bytes(buffer));
+		bad = is_overrun(block, smal_heap_slot_bytes(buffer), &fault);
+	}
+	smal_os_lock_give(&heap->lock);
+	return bad ? tell(&fault, function) : SMAL_OK;
+}
+
 size_t smal_guard_bytes(const struct smal_heap *heap, const void *block)
 {
 	size_t bit, bytes;

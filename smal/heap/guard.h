@@ -19,6 +19,9 @@
 void *smal_guard_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes, bool *zeroed);
 enum smal_error smal_guard_free(struct smal_heap *heap, void *block, const char *function);
 
+/* SMAL_OK if a block in use is not overrun; else the sink is told. */
+enum smal_error smal_guard_look(struct smal_heap *heap, void *block, const char *function);
+
 /* The bytes that were asked for; 0: no block, or its end is overwritten. */
 size_t smal_guard_bytes(const struct smal_heap *heap, const void *block);
 

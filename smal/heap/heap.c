@@ -417,13 +417,22 @@ static void free_own(struct smal_cache *cache, struct smal_buffer *buffer, void 
 		smal_cache_return(cache, buffer, (uintptr_t)block);
 }
 
+/* With the heap's lock: the buffer is still there, and the slot somebody's. */
+static bool is_held(const struct smal_heap *heap, const struct smal_buffer *buffer, size_t bit)
+{
+	const struct smal_stride *stride = smal_buffer_stride(buffer);
+
+	return stride != NULL && stride->owner == heap->owner &&
+	       smal_bit_load(smal_buffer_held(buffer), bit);
+}
+
 /* A slot of a buffer that no cache had a moment ago: the thread's cache takes the
  * buffer over, or the slot is freed with the lock. False: a cache has the buffer.
  * *freed: it was a block in use. */
 static bool free_unowned(struct smal_heap *heap, struct smal_cache *cache,
-                         struct smal_buffer *buffer, const void *block, bool *freed)
+                         struct smal_buffer *buffer, size_t bit, bool *freed)
 {
-	size_t bytes = smal_buffer_bytes(buffer), bit;
+	size_t bytes = smal_buffer_bytes(buffer);
 	bool done;
 
 	smal_os_lock_take(&heap->lock);
@@ -431,7 +440,7 @@ static bool free_unowned(struct smal_heap *heap, struct smal_cache *cache,
 	if (!done)
 		goto out;
 	/* Another thread may have freed it just now. */
-	*freed = smal_heap_block(heap, block, &bit) == buffer;
+	*freed = is_held(heap, buffer, bit);
 	if (!*freed)
 		goto out;
 	if (buffer->stride->stride_bytes == 0) {
@@ -456,7 +465,7 @@ static bool give(struct smal_heap *heap, struct smal_buffer *buffer, void *block
 
 	do {
 		claimer = smal_atomic_load_pointer(&buffer->claimer);
-		if (claimer == NULL && free_unowned(heap, cache, buffer, block, &freed))
+		if (claimer == NULL && free_unowned(heap, cache, buffer, bit, &freed))
 			return freed;
 	} while (claimer == NULL);
 	if (claimer != cache)

@@ -79,6 +79,10 @@ void *smal_heap_realloc_as(struct smal_heap *heap, void *block, size_t bytes, co
 		smal_os_errno_set(SMAL_OS_INVALID);
 		return NULL;
 	}
+	if (heap->guarded && smal_guard_look(heap, block, function) != SMAL_OK) {
+		smal_os_errno_set(SMAL_OS_INVALID);
+		return NULL;
+	}
 	if (heap->guarded)
 		return move(heap, block, smal_guard_bytes(heap, block), bytes, function);
 	all = smal_heap_slot_bytes(buffer);

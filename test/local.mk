@@ -271,7 +271,11 @@ no-check-framework:
 	@echo 'install it and configure again, or configure --with-check=standin' >&2
 	@false
 endif
-TESTS += test/misuse.sh
+TESTS += test/misuse.sh test/count_pairs.sh
+check_PROGRAMS += test/count_pairs
+test_count_pairs_SOURCES = test/count_pairs.c
+test_count_pairs_LDADD =
+EXTRA_DIST += test/count_pairs.sh
 EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h test/standin/check.h
 
 TEST_EXTENSIONS = .sh

@@ -15,6 +15,8 @@
  *                  (default 1000; 0: at once)
  *     huge=auto    huge pages for blocks of heaps from 4 MiB on (the default);
  *                  huge=off: for none; huge=on: for all memory behind the first 8 MiB
+ *     tool=off     heaps do under Valgrind as they do without it, for who counts
+ *                  their instructions
  *     log          a line on standard error for each collection
  */
 #ifndef SMAL_CHECK_H

@@ -59,6 +59,8 @@ const char *smal_options_parse(struct smal_options *options, const char *text)
 			options->huge = SMAL_HUGE_ON;
 		else if (is_word(text, n, "huge=auto"))
 			options->huge = SMAL_HUGE_AUTO;
+		else if (is_word(text, n, "tool=off"))
+			options->no_tool = true;
 		else if (is_word(text, n, "log"))
 			options->log = true;
 		else if (n != 0 && !number_after(text, n, "torture", &options->torture) &&

@@ -18,6 +18,8 @@ struct smal_options {
 	bool check_heap;
 	bool log;
 	enum smal_huge huge;
+	/* Not to care for a tool that watches. */
+	bool no_tool;
 	unsigned decay_ms;
 };
 

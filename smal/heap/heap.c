@@ -72,7 +72,7 @@ static bool init(struct smal_heap *heap, struct smal_space *space, struct smal_s
 	}
 	heap->large.masks = SMAL_SIDE_LENT - SMAL_SIDE_MASK;
 	heap->guarded = smal_options()->check_heap || (options->flags & SMAL_HEAP_GUARDED) != 0;
-	heap->slow = heap->guarded || smal_os_tool_watches();
+	heap->slow = heap->guarded || (smal_os_tool_watches() && !smal_options()->no_tool);
 	heap->magic = SMAL_MAGIC_HEAP;
 	return true;
 }

@@ -3,6 +3,8 @@
 
 dist_man_MANS += \
 	doc/man/smal.7 \
+	doc/man/smal-run.1 \
+	doc/man/libsmal-malloc.7 \
 	doc/man/smal_version.3 \
 	doc/man/smal_error.3 \
 	doc/man/smal_gc.3 \
@@ -17,6 +19,7 @@ dist_man_MANS += \
 	doc/man/smal_explain.3 \
 	doc/man/smal_fiber.3 \
 	doc/man/smal_finalizer.3 \
+	doc/man/smal_heap.3 \
 	doc/man/smal_map.3 \
 	doc/man/smal_weak.3
 

@@ -23,7 +23,12 @@ int main(int argc, char **argv)
 			block[0] = (void *)bytes;
 			block[0] = NULL;
 		}
-	for (unsigned long i = 0; depth != 0 && i < pairs; i += depth) {
+	if (depth == 1)
+		for (unsigned long i = 0; i < pairs; i++) {
+			block[0] = malloc(bytes);
+			free(block[0]);
+		}
+	for (unsigned long i = 0; depth > 1 && i < pairs; i += depth) {
 		for (unsigned long k = 0; k < depth; k++)
 			block[k] = malloc(bytes);
 		for (unsigned long k = 0; k < depth; k++)

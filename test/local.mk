@@ -271,6 +271,20 @@ no-check-framework:
 	@echo 'install it and configure again, or configure --with-check=standin' >&2
 	@false
 endif
+# Programs with libsmal-malloc.so in front; what they share is test/preload/common.sh.
+preload_tests = \
+	test/preload_run.sh \
+	test/preload_misuse.sh \
+	test/preload_own.sh \
+	test/preload_compiler.sh \
+	test/preload_programs.sh \
+	test/preload_python.sh \
+	test/preload_redis.sh
+TESTS += $(preload_tests)
+EXTRA_DIST += $(preload_tests) test/preload/common.sh test/preload/early.c test/preload/forks.sh \
+	test/preload/misuse.c test/preload/parity.c test/preload/plugin.c test/preload/rows.sql \
+	test/preload/strings.lua test/preload/threads.cc
+
 TESTS += test/misuse.sh test/count_pairs.sh
 check_PROGRAMS += test/count_pairs
 test_count_pairs_SOURCES = test/count_pairs.c

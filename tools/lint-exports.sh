@@ -1,21 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# lint-exports.sh [TOP [LIBRARY]]: the library exports its public names, and
-# nothing else.
+# lint-exports.sh [TOP [LIBRARY [MALLOC]]]: the libraries export their public names,
+# and nothing else.
 #
 #   R1  smal/libsmal.sym is sorted, a name to a line, each beginning with smal_;
 #   R2  it holds exactly the names that the public headers declare SMAL_API;
 #   R3  it holds exactly the names that the shared library defines, all of the
-#       version SMAL_0.1 where the linker takes version scripts.
+#       version SMAL_0.1 where the linker takes version scripts;
+#   R4  libsmal-malloc.so defines exactly the names that smal_malloc_names of
+#       smal/compat/local.mk says.
 #
-# Environment: NM, top_builddir. LIBRARY is by default the one of the build;
-# where none was built shared, R3 is left out.
+# Environment: NM, top_builddir. LIBRARY and MALLOC are by default those of the
+# build; where none were built shared, R3 and R4 are left out.
 set -u
 
 tools=$(cd "$(dirname "$0")" && pwd) || exit 99
 top=$(cd "${1:-$(dirname "$0")/..}" && pwd) || exit 99
 library=${2:-${top_builddir:-$top}/.libs/libsmal.so}
+malloc=${3:-${top_builddir:-$top}/.libs/libsmal-malloc.so}
 : "${NM:=nm}"
 LC_ALL=C
 export LC_ALL
@@ -25,7 +28,8 @@ cd "$top" || exit 99
 failed=0
 list=smal/libsmal.sym
 
-# compare NAMES TEXT-FOR-MISSING TEXT-FOR-EXTRA: the list against a sorted file.
+# compare NAMES TEXT-FOR-MISSING TEXT-FOR-EXTRA: the list, $scratch/list of the file
+# $list, against a sorted file.
 compare() {
 	comm -23 "$scratch/list" "$1" | sed "s,.*,$list: & $2," >"$scratch/report"
 	comm -13 "$scratch/list" "$1" | sed "s,.*,$list: & $3," >>"$scratch/report"
@@ -61,5 +65,26 @@ else
 	echo "lint-exports: no shared library: its names are left out"
 fi
 
-[ "$failed" = 0 ] && echo "lint-exports: $(wc -l <"$list" | tr -d ' ') names"
+names=$(wc -l <"$list" | tr -d ' ')
+
+# The words of a variable of make, over its lines.
+list=smal/compat/local.mk
+awk '/^smal_malloc_names *=/ { on = 1; sub(/^[^=]*=/, "") }
+	on { line = $0; on = sub(/\\$/, "", line); n = split(line, word)
+		for (i = 1; i <= n; i++) print word[i] }' "$list" 2>/dev/null | sort >"$scratch/said"
+sort -u "$scratch/said" >"$scratch/list"
+if ! cmp -s "$scratch/said" "$scratch/list"; then
+	echo "$list: smal_malloc_names says a name twice"
+	failed=1
+fi
+if [ -f "$malloc" ]; then
+	$NM -D --defined-only "$malloc" | awk '$2 != "A" { print $NF }' | sed 's/@.*//' |
+		sort -u >"$scratch/names"
+	compare "$scratch/names" 'is not exported by libsmal-malloc' \
+		'is missing: libsmal-malloc exports it'
+else
+	echo "lint-exports: no shared library of malloc: its names are left out"
+fi
+
+[ "$failed" = 0 ] && echo "lint-exports: $names names, $(wc -l <"$scratch/list" | tr -d ' ') of malloc"
 exit "$failed"

@@ -55,7 +55,7 @@ done
 
 sort -u "$scratch/targets" >"$scratch/known"
 for page in doc/man/*.[0-9]; do
-	sed -n 's/^\.Xr \(smal[a-z_]*\) .*/\1/p' "$page" | sort -u >"$scratch/references"
+	sed -n 's/^\.Xr \(\(lib\)\{0,1\}smal[a-z_-]*\) .*/\1/p' "$page" | sort -u >"$scratch/references"
 	comm -23 "$scratch/references" "$scratch/known" |
 		sed "s,.*,$page: refers to &\, which is no page," >"$scratch/report"
 	if [ -s "$scratch/report" ]; then

@@ -3,14 +3,15 @@
 #
 # lint-selftest.sh: every rule of every lint is broken once, and the lint says
 # so. Each case starts from a small tree that all lints accept. What the verdicts
-# of the suite hang on otherwise is looked at too: check-summary.sh, misuse.sh and
-# the stand-in for Check.
+# of the suite hang on otherwise is looked at too: check-summary.sh, misuse.sh, the
+# comparisons of the preload_*.sh, and the stand-in for Check.
 #
 # Environment: CC, CXX, NM, MANDOC as for the lints.
 set -u
 
 tools=$(cd "$(dirname "$0")" && pwd) || exit 99
 misuse=$(cd "$(dirname "$0")/../test" && pwd)/misuse.sh
+common=$(cd "$(dirname "$0")/../test/preload" && pwd)/common.sh
 : "${CC:=cc}" "${NM:=nm}"
 scratch=$(mktemp -d) || exit 99
 trap 'rm -rf "$scratch"' EXIT
@@ -18,6 +19,7 @@ passed=0
 failed=0
 tree=$scratch/tree
 library=$scratch/libfake.so
+malloc=$scratch/libfake-malloc.so
 # The lints must see this tree and not the one that is being built.
 top_srcdir=$tree
 top_builddir=$tree
@@ -27,7 +29,8 @@ export top_srcdir top_builddir
 fresh() {
 	cd "$scratch" || exit 99
 	rm -rf "$tree"
-	mkdir -p "$tree/smal/base" "$tree/smal/os" "$tree/include/smal" "$tree/doc/man"
+	mkdir -p "$tree/smal/base" "$tree/smal/os" "$tree/smal/compat" "$tree/include/smal" \
+		"$tree/doc/man"
 	cd "$tree" || exit 99
 	printf 'include smal/base/local.mk\ninclude smal/os/local.mk\n' >Makefile.am
 	printf 'x_SOURCES += smal/base/%s smal/base/%s \\\n\tsmal/base/%s\n' \
@@ -38,6 +41,8 @@ fresh() {
 	printf '#include <smal/base/list.h>\n#include <smal/noun.h>\n' >smal/base/list.c
 	printf '#ifndef O\n#define O\n#include <sys/types.h>\n#endif\n' >smal/os/os.h
 	printf '#include "os.h"\n#include <smal/base/list.h>\n#ifdef __linux__\n#endif\n' >smal/os/os.c
+	printf 'smal_malloc_names = malloc \\\n\tfree\nlib_LTLIBRARIES += x.la\n' \
+		>smal/compat/local.mk
 	printf 'include_HEADERS = include/smal.h\npkginclude_HEADERS = include/smal/noun.h\n' \
 		>include/local.mk
 	printf '#ifndef S\n#define S\n#include <smal/noun.h>\n#endif\n' >include/smal.h
@@ -82,14 +87,16 @@ int main(void);
 END
 }
 
-# library NAME...: makes a shared library that exports these.
+# library FILE NAME...: makes a shared library that exports these.
 library() {
+	file=$1
+	shift
 	for name; do
 		echo "int $name(void);"
 		echo "int $name(void) { return 0; }"
 	done >"$scratch/fake.c"
 	# shellcheck disable=SC2086 # the compiler and the flags are words
-	$CC ${CFLAGS:-} -shared -fPIC -o "$library" "$scratch/fake.c" || exit 99
+	$CC ${CFLAGS:-} -fno-builtin -shared -fPIC -o "$file" "$scratch/fake.c" || exit 99
 }
 
 result() {
@@ -248,10 +255,11 @@ refuses 'an internal header that needs another' 'smal/base/list.h: does not comp
 ##########################
 
 exports() {
-	sh "$tools/lint-exports.sh" "$tree" "$library"
+	sh "$tools/lint-exports.sh" "$tree" "$library" "$malloc"
 }
 
-library smal_noun_count
+library "$library" smal_noun_count
+library "$malloc" malloc free
 fresh
 accepts 'exports' exports
 
@@ -272,10 +280,27 @@ printf 'noun_count\nsmal_noun_count\n' >smal/libsmal.sym
 refuses 'a foreign name' 'the lines above are no public names' exports
 
 fresh
-library smal_noun_count leaked
+library "$library" smal_noun_count leaked
 refuses 'an internal name that is exported' 'leaked is missing: the library exports it' exports
 printf 'SMAL_0.1 {\n' >smal/libsmal.map
 refuses 'a name without a version' 'are not of version SMAL_0.1' exports
+library "$library" smal_noun_count
+
+fresh
+sed 's/free/& gone/' smal/compat/local.mk >list
+mv list smal/compat/local.mk
+refuses 'a name of malloc that is not exported' \
+	'smal/compat/local.mk: gone is not exported by libsmal-malloc' exports
+
+fresh
+library "$malloc" malloc free smal_leaked
+refuses 'another name than malloc that is exported' \
+	'smal/compat/local.mk: smal_leaked is missing: libsmal-malloc exports it' exports
+
+fresh
+sed 's/free/& malloc/' smal/compat/local.mk >list
+mv list smal/compat/local.mk
+refuses 'a name of malloc twice' 'smal_malloc_names says a name twice' exports
 
 ##########################
 # lint-man               #
@@ -312,6 +337,10 @@ refuses 'a page that is not installed' 'doc/man/smal_more.3: is not in doc/local
 fresh
 printf '.Xr smal_gone 3\n' >>doc/man/smal_noun.3
 refuses 'a reference to nothing' 'smal_noun.3: refers to smal_gone, which is no page' manual
+
+fresh
+printf '.Xr libsmal-gone 7\n' >>doc/man/smal_noun.3
+refuses 'a reference to no library' 'refers to libsmal-gone, which is no page' manual
 
 if command -v "${MANDOC:-mandoc}" >/dev/null 2>&1; then
 	fresh
@@ -450,6 +479,42 @@ rm programs/one
 refuses 'no program' 'FAIL one: is not built' misuse
 rm sources/one.c
 refuses 'no mistakes at all' '0 passed' misuse
+
+##########################
+# preload                #
+##########################
+
+# preload ENVIRONMENT COMMAND...: compares a command in front of which a smal-run
+# puts this environment.
+preload() {
+	fresh
+	mkdir .libs
+	cp "$malloc" .libs/libsmal-malloc.so
+	# shellcheck disable=SC2016 # the script that is written has variables
+	printf '#!/bin/sh\nwhile :; do case $1 in --*) shift ;; *) break ;; esac; done\n%s exec "$@"\n' \
+		"$1" >smal-run
+	chmod +x smal-run
+	shift
+	printf '. "%s"\ncompare one "$@"\nfinish\n' "$common" >compare
+	CFLAGS='' sh ./compare "$@"
+}
+
+if getconf GNU_LIBC_VERSION >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1; then
+	library "$malloc" smal_nothing
+	front="LD_PRELOAD=$tree/.libs/libsmal-malloc.so"
+	# shellcheck disable=SC2016 # variables of the command's
+	{
+		accepts 'preload' preload "$front" sh -c 'echo "$TWO"; exit 3'
+		refuses 'preload of nothing' 'the library was not in front of it' \
+			preload '' sh -c 'exit 3'
+		refuses 'preload of some' 'the library was not in front of it' \
+			preload "$front" sh -c 'unset LD_PRELOAD; cat /dev/null; ls . | cat'
+		refuses 'preload that changes the output' 'differs with the library in front' \
+			preload "$front TWO=2" sh -c 'echo "$TWO"'
+		refuses 'preload that changes the end' 'differs with the library in front' \
+			preload "$front TWO=2" sh -c 'exit "${TWO:-0}"'
+	}
+fi
 
 ##########################
 # check-summary          #

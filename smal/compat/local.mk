@@ -9,7 +9,10 @@ smal_malloc_names = malloc calloc realloc reallocarray free cfree free_sized \
 	__libc_malloc __libc_calloc __libc_realloc __libc_free __libc_memalign __libc_valloc \
 	__libc_pvalloc
 
+if SHARED
 lib_LTLIBRARIES += libsmal-malloc.la
+bin_SCRIPTS += smal-run
+endif
 libsmal_malloc_la_SOURCES = smal/compat/malloc.h smal/compat/malloc.c
 libsmal_malloc_la_CFLAGS = $(AM_CFLAGS) $(CORE_OPT_CFLAGS) $(HIDE_CFLAGS)
 libsmal_malloc_la_LIBADD = libsmal-core.la
@@ -25,3 +28,12 @@ smal/compat/malloc.map: smal/compat/local.mk
 	{ echo '{' && echo 'global:' && \
 	  for name in $(smal_malloc_names); do echo "	$$name;"; done && \
 	  echo 'local:' && echo '	*;' && echo '};'; } >$@.tmp && mv $@.tmp $@
+
+# Puts a library in front of a program. In the folder of the build it uses the
+# libraries there.
+CLEANFILES += smal-run
+EXTRA_DIST += smal/compat/smal-run.in
+
+smal-run: smal/compat/smal-run.in Makefile
+	$(AM_V_GEN)$(SED) -e 's,[@]VERSION[@],$(VERSION),' -e 's,[@]libdir[@],$(libdir),' \
+		$(srcdir)/smal/compat/smal-run.in >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@

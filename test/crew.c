@@ -15,6 +15,8 @@ struct member crew[CREW];
 
 static unsigned crew_count;
 static volatile uint32_t arrived, unasked;
+/* The last report of all. */
+static char last_report[256];
 static __thread unsigned told_here;
 static __thread enum smal_error error_here;
 
@@ -24,6 +26,8 @@ static void count_report(const struct smal_report *report, void *user)
 	told_here++;
 	error_here = report->error;
 	smal_atomic_add_u32(&unasked, 1);
+	snprintf(last_report, sizeof last_report, "%s: %s: %p: %s", report->function, report->what,
+	         report->pointer, report->detail);
 	/* Nobody asks for these. */
 	if (report->error == SMAL_ERROR_CORRUPT)
 		fprintf(stderr, "%s: %s: %s\n", report->function, report->what, report->detail);
@@ -39,7 +43,9 @@ void crew_begin(void)
 
 void crew_end(void)
 {
-	ck_assert_uint_eq(smal_atomic_load_u32(&unasked), 0);
+	if (smal_atomic_load_u32(&unasked) != 0)
+		ck_abort_msg("%u reports that nobody asked for, the last: %s",
+		             smal_atomic_load_u32(&unasked), last_report);
 	alarm(0);
 }
 

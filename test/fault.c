@@ -10,6 +10,7 @@
 #include <smal/base/atomic.h>
 
 #include <errno.h>
+#include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 
@@ -17,13 +18,15 @@ void *__real_mmap(void *base, size_t bytes, int protection, int flags, int file,
 int __real_munmap(void *base, size_t bytes);
 int __real_mprotect(void *base, size_t bytes, int protection);
 int __real_madvise(void *base, size_t bytes, int advice);
+void *__real_mremap(void *base, size_t bytes, size_t new_bytes, int flags, ...);
 
 void *__wrap_mmap(void *base, size_t bytes, int protection, int flags, int file, off_t offset);
 int __wrap_munmap(void *base, size_t bytes);
 int __wrap_mprotect(void *base, size_t bytes, int protection);
 int __wrap_madvise(void *base, size_t bytes, int advice);
+void *__wrap_mremap(void *base, size_t bytes, size_t new_bytes, int flags, ...);
 
-enum { KINDS = 5 };
+enum { KINDS = 6 };
 
 static volatile AO_t called[KINDS], failed[KINDS];
 
@@ -118,6 +121,19 @@ int __wrap_madvise(void *base, size_t bytes, int advice)
 #endif
 
 	return fails(hint ? FAULT_HINT : FAULT_MADVISE) ? -1 : __real_madvise(base, bytes, advice);
+}
+
+/* The library always says where to. */
+void *__wrap_mremap(void *base, size_t bytes, size_t new_bytes, int flags, ...)
+{
+	va_list arguments;
+	void *to;
+
+	va_start(arguments, flags);
+	to = va_arg(arguments, void *);
+	va_end(arguments);
+	return fails(FAULT_MREMAP) ? MAP_FAILED
+	                           : __real_mremap(base, bytes, new_bytes, flags, to);
 }
 
 bool fault_sweep_next(struct fault_sweep *sweep)

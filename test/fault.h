@@ -3,7 +3,7 @@
  * fault.h: the system's memory calls, counted, and made to fail on purpose.
  *
  * A program that uses this is linked with $(fault_ldflags) of test/local.mk:
- * mmap, munmap, mprotect and madvise of the library then come here first. What
+ * mmap, munmap, mprotect, madvise and mremap of the library then come here first. What
  * the C library and the test framework map for themselves does not.
  *
  *     struct fault_sweep sweep = { .calls = FAULT_ALL };
@@ -34,7 +34,8 @@ enum fault_call {
 	FAULT_MPROTECT = 4,
 	FAULT_MADVISE = 8,
 	FAULT_HINT = 16,
-	FAULT_ALL = 31
+	FAULT_MREMAP = 32,
+	FAULT_ALL = 63
 };
 
 /* From now on the nth call (from 1) fails, and with `on` every one after it;

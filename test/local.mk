@@ -34,6 +34,20 @@ unit_tests = \
 	test/model_stride \
 	test/nomem_space \
 	test/stress_space \
+	test/check_class \
+	test/check_heap \
+	test/check_heap_bounds \
+	test/check_cache \
+	test/check_empty \
+	test/check_large \
+	test/check_guard \
+	test/check_heap_purge \
+	test/check_heap_verify \
+	test/model_heap \
+	test/model_heap_threads \
+	test/nomem_heap \
+	test/stress_heap_fork \
+	test/stress_heap \
 	test/check_alloc \
 	test/check_fork \
 	test/check_gc \
@@ -75,7 +89,7 @@ unit_tests = \
 	test/check_support
 
 # In front of the system's memory calls, for what uses test/fault.h.
-fault_ldflags = -Wl,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise
+fault_ldflags = -Wl,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mremap
 test_check_os_LDFLAGS = $(fault_ldflags)
 test_check_provider_LDFLAGS = $(fault_ldflags)
 test_check_fsa_LDFLAGS = $(fault_ldflags)
@@ -106,6 +120,11 @@ test_check_world_LDFLAGS = $(take_ldflags)
 nomem_ldflags = $(fault_ldflags),--wrap=smal_space_take,--wrap=smal_element_take
 test_nomem_thread_LDFLAGS = $(nomem_ldflags)
 test_nomem_weak_LDFLAGS = $(nomem_ldflags)
+test_nomem_heap_LDFLAGS = $(nomem_ldflags)
+
+# In front of what fills bins from masks; of the clock.
+test_check_heap_bounds_LDFLAGS = -Wl,--wrap=smal_cache_refill
+test_check_heap_purge_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
 
 misuse_tests = \
 	test/misuse/cancel_object \
@@ -159,6 +178,52 @@ misuse_tests = \
 	test/misuse/gc_options \
 	test/misuse/gc_pace \
 	test/misuse/gc_percent \
+	test/misuse/guard_double_free \
+	test/misuse/guard_interior \
+	test/misuse/guard_late \
+	test/misuse/guard_late_check \
+	test/misuse/guard_late_option \
+	test/misuse/guard_overrun \
+	test/misuse/guard_overrun_check \
+	test/misuse/guard_overrun_large \
+	test/misuse/guard_overrun_many \
+	test/misuse/guard_overrun_option \
+	test/misuse/guard_overrun_realloc \
+	test/misuse/heap_alignment \
+	test/misuse/heap_as_object \
+	test/misuse/heap_behind \
+	test/misuse/heap_double_free \
+	test/misuse/heap_double_free_default \
+	test/misuse/heap_double_free_empty \
+	test/misuse/heap_double_free_large \
+	test/misuse/heap_double_free_later \
+	test/misuse/heap_double_free_local_remote \
+	test/misuse/heap_double_free_remote_local \
+	test/misuse/heap_double_free_remote_twice \
+	test/misuse/heap_double_free_trimmed \
+	test/misuse/heap_flags \
+	test/misuse/heap_gone \
+	test/misuse/heap_interior \
+	test/misuse/heap_interior_free \
+	test/misuse/heap_interior_large \
+	test/misuse/heap_malloc \
+	test/misuse/heap_misaligned \
+	test/misuse/heap_misaligned_large \
+	test/misuse/heap_never \
+	test/misuse/heap_no_result \
+	test/misuse/heap_not_heap \
+	test/misuse/heap_number \
+	test/misuse/heap_object \
+	test/misuse/heap_options \
+	test/misuse/heap_other \
+	test/misuse/heap_other_empty \
+	test/misuse/heap_other_large \
+	test/misuse/heap_realloc_free \
+	test/misuse/heap_realloc_interior \
+	test/misuse/heap_stack \
+	test/misuse/heap_static \
+	test/misuse/heap_usable_free \
+	test/misuse/heap_wild \
 	test/misuse/huge_alignment \
 	test/misuse/huge_alloc \
 	test/misuse/huge_layout \
@@ -260,7 +325,8 @@ check_LTLIBRARIES += test/libsupport.la
 test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test/collector.c \
 	test/fault.h test/fault.c test/nomem.h test/nomem.c test/ground.h test/ground.c \
 	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hidden.h test/hidden.c \
-	test/hold.h test/notice.h test/notice.c test/starve.h test/starve.c
+	test/hold.h test/notice.h test/notice.c test/starve.h test/starve.c \
+	test/heaps.h test/heaps.c
 check_PROGRAMS += $(unit_tests) $(misuse_tests) test/tool_watch
 TESTS += $(unit_tests) test/torture.sh test/tool_watch.sh
 else
@@ -286,11 +352,18 @@ EXTRA_DIST += $(preload_tests) test/preload/common.sh test/preload/early.c test/
 	test/preload/strings.lua test/preload/threads.cc
 
 TESTS += test/misuse.sh test/count_pairs.sh
+
+# Programs for heaps that a fuzzer has made up; check-all makes more of them.
+check_PROGRAMS += test/fuzz_heap
+test_fuzz_heap_LDADD = libsmal-core.la
+TESTS += test/fuzz_heap
+EXTRA_DIST += test/corpus
+
 check_PROGRAMS += test/count_pairs
 test_count_pairs_SOURCES = test/count_pairs.c
 test_count_pairs_LDADD =
 EXTRA_DIST += test/count_pairs.sh
-EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h test/standin/check.h
+EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h test/misuse/heap.h test/standin/check.h
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)

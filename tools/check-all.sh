@@ -9,6 +9,7 @@
 #   tsan      ThreadSanitizer
 #   clang     another compiler
 #   m32       32 bits
+#   fuzz      libFuzzer, a minute of heaps (FUZZ_SECONDS)
 #   models    spin, over the models of doc/design/models
 #
 # A variant that the machine has no tools for is left out, and said so. What a
@@ -18,7 +19,7 @@ set -u
 sources=${1:?}
 builds=${2:?}
 shift 2
-[ $# -gt 0 ] || set -- models asan tsan clang m32 long
+[ $# -gt 0 ] || set -- models fuzz asan tsan clang m32 long
 : "${CONFIGURE_FLAGS:=}" "${JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}"
 if [ -f "$sources/config.status" ]; then
 	echo "check-all: the sources themselves are configured; make distclean there first" >&2
@@ -34,6 +35,19 @@ usable() {
 	usable=$?
 	rm -f "$builds/probe" "$builds/probe.c"
 	return "$usable"
+}
+
+# fuzzable: true if clang has libFuzzer.
+fuzzable() {
+	{
+		echo 'int LLVMFuzzerTestOneInput(const char *at, unsigned long n);'
+		echo 'int LLVMFuzzerTestOneInput(const char *at, unsigned long n) { return !at && n; }'
+	} >"$builds/probe.c"
+	clang -fsanitize=fuzzer -o "$builds/probe" "$builds/probe.c" >/dev/null 2>&1 &&
+		"$builds/probe" -runs=1 >/dev/null 2>&1
+	fuzzable=$?
+	rm -f "$builds/probe" "$builds/probe.c"
+	return "$fuzzable"
 }
 
 # variant NAME CONFIGURE-ARGUMENTS...
@@ -58,6 +72,23 @@ variant() {
 		echo "	see $builds/$name.log"
 	fi
 }
+
+# fuzz FOLDER: builds the floors with clang, and a fuzzer on them, and runs it. What
+# it finds stays in the folder, with the input that shows it.
+fuzz() (
+	cd "$1" || exit 1
+	# shellcheck disable=SC2086 # CONFIGURE_FLAGS are words
+	[ -f Makefile ] || "$sources/configure" $CONFIGURE_FLAGS --enable-debug --disable-shared \
+		CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,undefined' || exit 1
+	make -j"$JOBS" libsmal-core.la || exit 1
+	# shellcheck disable=SC2046 # libraries are words
+	clang -O1 -g -fsanitize=fuzzer,undefined -DSMAL_FUZZER=1 -I. -I"$sources" \
+		-I"$sources/include" -o fuzz_heap "$sources/test/fuzz_heap.c" \
+		.libs/libsmal-core.a $(sed -n 's/^LIBS = //p' Makefile) -lpthread || exit 1
+	mkdir -p corpus
+	UBSAN_OPTIONS=halt_on_error=1 ./fuzz_heap -max_total_time="${FUZZ_SECONDS:-60}" \
+		-max_len=900 -timeout=60 -rss_limit_mb=4000 corpus "$sources/test/corpus/heap"
+)
 
 left_out() {
 	printf '%-8s left out: %s\n' "$1" "$2"
@@ -98,6 +129,21 @@ for name; do
 			variant m32 CFLAGS='-m32 -O2 -g' --with-check=standin
 		else
 			left_out m32 'the compiler has no 32-bit libraries (Debian: gcc-multilib)'
+		fi
+		;;
+	fuzz)
+		if ! usable clang || ! fuzzable; then
+			left_out fuzz 'clang is not installed, or has no libFuzzer'
+			continue
+		fi
+		start=$(date +%s)
+		mkdir -p "$builds/fuzz"
+		if fuzz "$builds/fuzz" >"$builds/fuzz.log" 2>&1 </dev/null; then
+			printf '%-8s %s  (%d s)\n' fuzz "$(tail -n 1 "$builds/fuzz.log")" $(($(date +%s) - start))
+		else
+			failed=1
+			printf '%-8s FAIL\n' fuzz
+			echo "	see $builds/fuzz.log"
 		fi
 		;;
 	models)

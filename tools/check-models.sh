@@ -41,6 +41,13 @@ list() {
 		holds release.pml - -DTHREADS=3 -DCALLS=3
 		fails release.pml - -DBROKEN_RETAKE
 		fails release.pml - -DBROKEN_COUNT
+		holds heap_remote.pml - -DFREERS=2 -DCALLS=3
+		holds heap_remote.pml - -DFREERS=3 -DCALLS=2
+		fails heap_remote.pml - -DBROKEN_ORDER
+		fails heap_remote.pml - -DBROKEN_EAGER
+		fails heap_remote.pml - -DFREERS=2 -DBROKEN_BLIND
+		fails heap_remote.pml - -DBROKEN_OPEN
+		fails heap_remote.pml - -DBROKEN_KEEP
 	END
 }
 

@@ -113,7 +113,7 @@ struct smal_attached {
 	/* A signal came meanwhile. */
 	volatile bool deferred;
 	/* AWAY because it waits; because the program said so. */
-	bool parked, left;
+	volatile bool parked, left;
 	enum smal_activity activity;
 	struct smal_gc *gc;
 	/* The next attachment of this OS thread. */

@@ -102,8 +102,10 @@ void smal_park(uintptr_t low)
 	     thread = thread->next) {
 		if ((smal_atomic_load_relaxed_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0)
 			continue;
-		locate(thread, low);
+		/* First: a stop signal that comes from now on leaves what is located here
+		 * alone; this thread is on its way. */
 		thread->parked = true;
+		locate(thread, low);
 		go_away(thread);
 	}
 }

@@ -58,11 +58,23 @@ static struct smal_bin *bin_of(struct smal_cache *cache, const struct smal_buffe
 	return &cache->bin[smal_stride_class(buffer->stride)];
 }
 
+/* True if a bit of the summary stands for one word, or for one slot: then a bin can
+ * take all that it stands for. Words of 32 bits are too short for small slots. */
+static bool is_binned(size_t stride_bytes)
+{
+	size_t buffer_bytes = smal_max(SMAL_ID_BYTES, (size_t)1 << smal_log2_ceil(stride_bytes * 8));
+	size_t words = buffer_bytes / SMAL_GRANULE / SMAL_WORD_BITS / SMAL_WORD_BITS;
+
+	return words <= 1 || stride_bytes >= words * SMAL_WORD_BITS * SMAL_GRANULE;
+}
+
 static void bin_init(struct smal_bin *bin, size_t stride_bytes)
 {
 	smal_link_init(&bin->room);
 	smal_link_init(&bin->full);
 	bin->stride_bytes = (uint16_t)stride_bytes;
+	if (!is_binned(stride_bytes))
+		return;
 	bin->limit = (uint32_t)smal_min(FIRST_LIMIT, MAGAZINE_BYTES / stride_bytes);
 }
 
@@ -248,18 +260,16 @@ static void fill_magazine(struct smal_bin *bin, struct smal_buffer *buffer)
 	}
 }
 
-/* One slot of a buffer that the map does not have. */
+/* One slot of a buffer of which no bin ever has any. */
 static void *take_one(struct smal_buffer *buffer)
 {
 	size_t w;
-	smal_word free = take_word(buffer, &w), rest = free & (free - 1);
+	smal_word free = take_word(buffer, &w);
 	size_t bit = (w << SMAL_WORD_LOG2) + smal_word_lowest(free);
 
-	if (rest != 0) {
-		buffer->used_slots = (uint16_t)(buffer->used_slots - smal_word_count(rest));
-		buffer->summary |= (smal_word)1 << w / smal_stride_summary_words(buffer->stride);
-	}
 	smal_mask_set(smal_buffer_held(buffer), bit);
+	buffer->used_slots = (uint16_t)(buffer->used_slots - (smal_word_count(free) - 1));
+	smal_buffer_summarize(buffer, w, w + 1);
 	return (void *)(smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2));
 }
 
@@ -276,7 +286,7 @@ void *smal_cache_refill(struct smal_cache *cache, unsigned class)
 	while (bin->current == NULL || bin->current->summary == 0)
 		if (!next_buffer(cache, class))
 			return NULL;
-	if (!smal_buffer_is_mapped(bin->current))
+	if (bin->limit == 0 || !smal_buffer_is_mapped(bin->current))
 		return take_one(bin->current);
 	most = smal_min(SMAL_BIN_SLOTS, MAGAZINE_BYTES / stride_bytes);
 	bin->limit = (uint32_t)smal_min(bin->limit * 2, most);

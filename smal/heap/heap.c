@@ -196,7 +196,7 @@ static void grow_map(struct smal_segment *segment)
 
 	if (segment->direct)
 		return;
-	if (map->base == 0) {
+	if (smal_atomic_load(&map->granules) == 0) {
 		smal_os_lock_take(&smal_os_process_lock);
 		if (map->base == 0) {
 			map->owner = (void *)segment->side[SMAL_SIDE_OWNER].base;

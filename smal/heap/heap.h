@@ -19,7 +19,8 @@
  *                  buffer's, which has not looked yet
  *
  * `held` is the stride's live mask. It is exact after every call, so that a second
- * free, or one of what never was a block, is recognised by one bit, always. What is
+ * free, or one of what never was a block, is recognised by one bit, always (unless
+ * two threads free the same block at the same moment). What is
  * at home and what is in a bin needs no mask: a bin takes from the masks only when
  * it is empty, and then all that is not held is at home. Nothing is ever read or
  * written in a free slot.

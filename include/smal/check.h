@@ -13,8 +13,9 @@
  *                  writes after free are found when blocks are freed
  *     decay=MS     give free memory back after so many milliseconds
  *                  (default 1000; 0: at once)
- *     huge=auto    huge pages for blocks of heaps from 4 MiB on (the default);
- *                  huge=off: for none; huge=on: for all memory behind the first 8 MiB
+ *     huge=auto    huge pages for blocks of heaps from 4 MiB on, if no thread can be
+ *                  made to wait for one (the default); huge=off: for none; huge=on:
+ *                  for them in any case, and for memory behind a heap's first 8 MiB
  *     tool=off     heaps do under Valgrind as they do without it, for who counts
  *                  their instructions
  *     log          a line on standard error for each collection

@@ -44,6 +44,7 @@ struct smal_process {
 	/* All heaps, and caches of heaps that have ended, of smal_os_heaps_lock. Their
 	 * next is NULL before the first heap. */
 	struct smal_link heaps, spare_caches;
+	bool heap_fork_handled;
 	/* heap/empty.c: addresses without memory; with that lock. */
 	void *empties;
 

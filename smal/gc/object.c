@@ -57,7 +57,8 @@ enum smal_error smal_object_fail(const struct smal_gc *gc, const void *pointer,
 
 	if (buffer == NULL)
 		return smal_fail(SMAL_ERROR_INVALID, function, "foreign pointer", pointer, "%s",
-		                 "no address of libsmal's");
+		                 smal_buffer_find(address) != NULL ? "memory of a heap"
+		                                                   : "no address of libsmal's");
 	name = smal_buffer_kind(buffer)->type->desc.name;
 	if (gc != NULL && smal_buffer_kind(buffer)->type->gc != gc)
 		return smal_fail(SMAL_ERROR_INVALID, function, "object of another collector",

@@ -8,7 +8,7 @@
  *
  * A free looks at the canary, fills the block with junk and puts it in a queue;
  * it can be handed out again when it leaves that, after many other frees, if the
- * junk is whole. Fresh blocks are filled with junk, too. All of it with the heap's
+ * junk is whole. Slots that are handed out again are filled with junk, too. All of it with the heap's
  * lock, and through its shared cache.
  */
 #ifndef SMAL_HEAP_GUARD_H

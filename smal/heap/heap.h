@@ -49,6 +49,8 @@ enum {
 	/* Empty buffers of 64 KiB that a cache keeps for any of its bins: so many, and one
 	 * for each so many that it has. */
 	SMAL_CACHE_SPARES = 2,
+	/* Refills between two looks at idle bins: of large slots, few are many bytes. */
+	SMAL_LOOK_REFILLS = 128,
 	SMAL_CACHE_SPARE_PART = 8
 };
 
@@ -117,6 +119,8 @@ struct smal_cache {
 	 * the last look at pages, and the clock then (purge.c). */
 	uint32_t buffers;
 	uint32_t looked_ms;
+	/* Times that a bin was filled since the last look at idle ones. */
+	uint32_t refills;
 	size_t freed_bytes, due_bytes, unlooked_bytes;
 };
 
@@ -398,7 +402,8 @@ void smal_purge_some_slow(struct smal_cache *cache);
 
 static inline void smal_purge_some(struct smal_cache *cache)
 {
-	if (SMAL_UNLIKELY(cache->freed_bytes > cache->due_bytes))
+	if (SMAL_UNLIKELY(cache->freed_bytes > cache->due_bytes) &&
+	    ++cache->refills >= SMAL_LOOK_REFILLS)
 		smal_purge_some_slow(cache);
 }
 
@@ -459,7 +464,7 @@ void smal_empties_fini_locked(const struct smal_heap *heap);
 enum smal_error smal_heap_fault(const struct smal_heap *heap, const char *function,
                                 const void *block);
 
-/* ---- heap.c ---- */
+/* ---- heap.c, block.c ---- */
 
 /* A buffer has been made: counted, and on the map. With the lock held. */
 void smal_heap_grown_locked(struct smal_heap *heap, const struct smal_buffer *buffer);

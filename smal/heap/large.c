@@ -121,6 +121,14 @@ static void *block_of(const struct smal_buffer *buffer)
 	                ((uintptr_t)smal_buffer_lent(buffer)->offset_chunks << SMAL_CHUNK_LOG2));
 }
 
+/* By itself the heap asks for huge pages only where nobody waits for one. */
+static bool wants_huge(void)
+{
+	enum smal_huge huge = smal_options()->huge;
+
+	return huge == SMAL_HUGE_ON || (huge == SMAL_HUGE_AUTO && !smal_os_huge_stalls());
+}
+
 /* Huge pages for the bytes [from, limit) of a buffer, where those are whole ones. */
 static void ask_huge(const struct smal_heap *heap, struct smal_buffer *buffer, size_t from,
                      size_t limit)
@@ -129,7 +137,7 @@ static void ask_huge(const struct smal_heap *heap, struct smal_buffer *buffer, s
 	uintptr_t end = (base + limit) & ~(uintptr_t)(HUGE_PAGE - 1);
 
 	if (smal_buffer_lent(buffer)->bytes < HUGE_LEAST || first >= end || heap->slow ||
-	    smal_options()->huge != SMAL_HUGE_AUTO)
+	    !wants_huge())
 		return;
 	smal_os_huge((void *)first, end - first, true);
 	smal_buffer_lent(buffer)->huge = true;

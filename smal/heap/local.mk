@@ -17,5 +17,6 @@ libsmal_core_la_SOURCES += \
 	smal/heap/fault.c \
 	smal/heap/guard.c \
 	smal/heap/heap.c \
+	smal/heap/block.c \
 	smal/heap/resize.c \
 	smal/heap/verify.c

@@ -122,6 +122,7 @@ void smal_purge_some_slow(struct smal_cache *cache)
 
 	cache->unlooked_bytes += cache->freed_bytes;
 	cache->freed_bytes = 0;
+	cache->refills = 0;
 	cache->due_bytes = IDLE_BYTES + (size_t)cache->buffers * (SMAL_ID_BYTES / IDLE_PART);
 	smal_cache_retire_idle(cache);
 	if (cache->unlooked_bytes < LOOK_BYTES + (size_t)cache->buffers * (SMAL_ID_BYTES / LOOK_PART))

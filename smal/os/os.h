@@ -51,6 +51,10 @@ int smal_os_errno(void);
 void smal_os_errno_restore(int saved);
 void smal_os_errno_set(enum smal_os_errno why);
 
+/* True if a range that asks for huge pages may make a thread that touches it wait
+ * until the system has made room for one; or if that is not known. (os_limit.c) */
+bool smal_os_huge_stalls(void);
+
 /* Calls above that failed, since the process began. */
 uint64_t smal_os_failures(void);
 

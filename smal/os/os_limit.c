@@ -6,7 +6,8 @@
  * Of the second version every group on the way to the root has a limit of its
  * own, and the least one counts; of the first version there is one number, and
  * in a container it stands at the root. Whatever can't be read is no limit.
- * The files are read once.
+ * The files are read once. And whether a huge page that was asked for may be waited
+ * for.
  */
 #include <smal/os/os.h>
 #include <smal/base/atomic.h>
@@ -106,4 +107,19 @@ size_t smal_os_memory_limit(void)
 		smal_atomic_store_relaxed(&known, limit);
 	}
 	return limit;
+}
+
+bool smal_os_huge_stalls(void)
+{
+	enum { UNKNOWN, STALLS, DOES_NOT };
+	static volatile AO_t answer;
+	char text[128];
+
+	if (smal_atomic_load_relaxed(&answer) == UNKNOWN) {
+		bool waits = !read_file("/sys/kernel/mm/transparent_hugepage/defrag", text, sizeof text) ||
+		             (strstr(text, "[defer]") == NULL && strstr(text, "[never]") == NULL);
+
+		smal_atomic_store_relaxed(&answer, waits ? STALLS : DOES_NOT);
+	}
+	return smal_atomic_load_relaxed(&answer) == STALLS;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A block of a heap is freed as an object of a collector. */
-/* expect: smal: smal_free: foreign pointer: 0xADDR is no address of libsmal's */
+/* expect: smal: smal_free: foreign pointer: 0xADDR is memory of a heap */
 /* ends: abort */
 #include "test/misuse/heap.h"
 

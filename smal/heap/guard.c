@@ -205,19 +205,28 @@ void *smal_guard_alloc(struct smal_heap *heap, size_t bytes, size_t align_bytes,
 	return block;
 }
 
-enum smal_error smal_guard_look(struct smal_heap *heap, void *block, const char *function)
+/* The buffer of a block in use, or NULL; *bad: the block is overrun. */
+static struct smal_buffer *look_locked(struct smal_heap *heap, void *block, struct fault *fault,
+                                       bool *bad)
 {
-	struct smal_buffer *buffer;
-	struct fault fault;
-	bool bad = false;
 	size_t bit;
+	struct smal_buffer *buffer = smal_heap_block(heap, block, &bit);
 
-	smal_os_lock_take(&heap->lock);
-	buffer = smal_heap_block(heap, block, &bit);
+	*bad = false;
 	if (buffer != NULL) {
 		smal_os_tool_allow(block, smal_heap_slot_bytes(buffer));
-		bad = is_overrun(block, smal_heap_slot_bytes(buffer), &fault);
+		*bad = is_overrun(block, smal_heap_slot_bytes(buffer), fault);
 	}
+	return buffer;
+}
+
+enum smal_error smal_guard_look(struct smal_heap *heap, void *block, const char *function)
+{
+	struct fault fault;
+	bool bad;
+
+	smal_os_lock_take(&heap->lock);
+	look_locked(heap, block, &fault, &bad);
 	smal_os_lock_give(&heap->lock);
 	return bad ? tell(&fault, function) : SMAL_OK;
 }
@@ -240,19 +249,13 @@ enum smal_error smal_guard_free(struct smal_heap *heap, void *block, const char 
 {
 	struct smal_buffer *buffer;
 	struct fault fault;
-	bool bad = false;
-	size_t bit;
+	bool bad;
 
 	smal_os_lock_take(&heap->lock);
-	buffer = smal_heap_block(heap, block, &bit);
-	if (buffer != NULL) {
-		smal_os_tool_allow(block, smal_heap_slot_bytes(buffer));
-		bad = is_overrun(block, smal_heap_slot_bytes(buffer), &fault);
-		/* With a broken end it stays what it is, if the sink returns. */
-		if (!bad) {
-			bad = push_locked(heap, block, smal_heap_slot_bytes(buffer), &fault);
-		}
-	}
+	buffer = look_locked(heap, block, &fault, &bad);
+	/* With a broken end it stays what it is, if the sink returns. */
+	if (buffer != NULL && !bad)
+		bad = push_locked(heap, block, smal_heap_slot_bytes(buffer), &fault);
 	smal_os_lock_give(&heap->lock);
 	if (buffer == NULL)
 		return smal_heap_fault(heap, function, block);

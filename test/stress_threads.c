@@ -344,7 +344,7 @@ static size_t count_attachments(void)
 
 START_TEST(test_births)
 {
-	unsigned births = test_long() ? 100000 : test_is_slow() ? 200 : 1000;
+	unsigned births = test_long() ? 100000 : test_is_slow() ? 200 : 3000;
 	pthread_t id;
 
 	begin(&options[_i]);

@@ -47,11 +47,7 @@ static void open_window(struct smal_attached *thread, struct smal_hole *hole,
 		buffer->dirty_granules = end;
 	hole->counts.claimed_slots += slots;
 	hole->window_buffer = buffer;
-	/* For who asks meanwhile: never the one window's cursor with the other's limit
-	 * (thread.c, is_ahead). */
-	smal_atomic_store(&hole->window_limit, 0);
-	smal_atomic_store((volatile AO_t *)&parcel->cursor, base);
-	smal_atomic_store(&hole->window_limit, limit);
+	smal_hole_set_window(hole, parcel, base, limit);
 	parcel->limit = limit;
 }
 

@@ -36,8 +36,10 @@ struct smal_hole {
 	struct smal_link link;
 	struct smal_kind *kind;
 	struct smal_buffer *buffer;
-	/* The true end of the parcel's window, and the buffer it lies in. */
-	volatile AO_t window_limit;
+	/* The true end of the parcel's window, and the buffer it lies in. Cursor and
+	 * window_limit change together: `changes` is odd meanwhile, and another number
+	 * afterwards, for who asks from another thread. */
+	volatile AO_t changes, window_limit;
 	struct smal_buffer *window_buffer;
 	/* The rest of the hole behind the window. */
 	uintptr_t next, limit;
@@ -181,6 +183,17 @@ void smal_thread_end(struct smal_attached *thread);
 
 /* Gives the memory of attachments back, as the collector ends. */
 void smal_threads_fini(struct smal_gc *gc);
+
+/* Makes [base, limit) the window of the calling thread's hole, but for the parcel's
+ * limit. Others may be asking where it stands (smal_slot_is_object). */
+static inline void smal_hole_set_window(struct smal_hole *hole, struct smal_parcel *parcel,
+                                        uintptr_t base, uintptr_t limit)
+{
+	smal_atomic_store(&hole->changes, hole->changes + 1);
+	smal_atomic_store((volatile AO_t *)&parcel->cursor, base);
+	smal_atomic_store(&hole->window_limit, limit);
+	smal_atomic_store(&hole->changes, hole->changes + 1);
+}
 
 /* Slots that lie in windows ahead of the cursor, of all threads. */
 uint64_t smal_kind_ahead(const struct smal_kind *kind);

@@ -226,18 +226,14 @@ bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 	struct smal_gc *gc = thread->gc;
 	struct pause pause = { .collection = { .on_demand = on_demand,
 		                               .start_ns = smal_os_clock_ns() } };
+	uint64_t before;
 	uintptr_t lost;
 	bool done;
 
-	/* One that is under way, and waits for this thread, has yet to mark. */
-	if ((smal_atomic_load_u32(&thread->public.poll) & SMAL_POLL_STOP) != 0 &&
-	    smal_atomic_load_u32(&gc->phase) == SMAL_PHASE_COLLECTING) {
-		smal_gc_begin(thread);
-		smal_gc_end(thread);
-		return false;
-	}
+	/* Nobody writes it while this thread runs. */
+	before = gc->stats.collections;
 	smal_statics_gather(thread, &pause.statics);
-	done = smal_world_run(gc, true, collect_stopped, &pause);
+	done = smal_world_collect(gc, before, collect_stopped, &pause);
 	smal_statics_release(thread, &pause.statics);
 	if (!done)
 		return false;
@@ -303,7 +299,7 @@ size_t smal_trim(struct smal_thread *thread)
 
 	if (smal_thread_check(thread, SMAL_IDLE, __func__) != SMAL_OK)
 		return 0;
-	smal_world_run(smal_attached(thread)->gc, false, trim, &bytes);
+	smal_world_run(smal_attached(thread)->gc, trim, &bytes);
 	return bytes;
 }
 
@@ -332,7 +328,7 @@ enum smal_error smal_check(struct smal_thread *thread)
 
 	if (error != SMAL_OK)
 		return error;
-	smal_world_run(smal_attached(thread)->gc, false, check, &why);
+	smal_world_run(smal_attached(thread)->gc, check, &why);
 	SMAL_REQUIRE(why == NULL, SMAL_ERROR_CORRUPT, why, NULL, "%s", "");
 	return SMAL_OK;
 }
@@ -351,5 +347,5 @@ static void set_torture(struct smal_gc *gc, uintptr_t low, void *argument)
 void smal_gc_set_torture(struct smal_gc *gc, unsigned every_allocations)
 {
 	if (smal_gc_check(gc, __func__) == SMAL_OK)
-		smal_world_run(gc, false, set_torture, &every_allocations);
+		smal_world_run(gc, set_torture, &every_allocations);
 }

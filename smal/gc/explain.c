@@ -105,7 +105,7 @@ ptrdiff_t smal_retainers(struct smal_thread *public, const void *object, struct 
 	__asm__ volatile("" : : "m"(object));
 	if (error != SMAL_OK)
 		return -1;
-	smal_world_run(thread->gc, false, explain_stopped, &question);
+	smal_world_run(thread->gc, explain_stopped, &question);
 	if (question.length == NO_OBJECT) {
 		thread->error = smal_object_fail(thread->gc, (void *)~question.object, __func__);
 		return -1;

@@ -173,6 +173,7 @@ static void after_in_child(void)
 		}
 		gc->freeing = 0;
 		gc->phase_waiters = 0;
+		gc->parked_waiters = 0;
 		thaw(gc);
 	}
 	come_back();

@@ -181,6 +181,8 @@ struct smal_gc {
 	/* enum smal_phase: changed with the lock held, waited for without it; how many
 	 * do. */
 	volatile uint32_t phase, phase_waiters;
+	/* Threads that wait for the end of a stop (park.c). */
+	volatile uint32_t parked_waiters;
 	/* Is counted up and woken when a thread goes AWAY that a collection waits for. */
 	volatile uint32_t arrivals;
 	/* 1 once there has been a long weak reference. */

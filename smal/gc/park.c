@@ -110,6 +110,14 @@ void smal_park(uintptr_t low)
 	}
 }
 
+/* Counted, so that the next collection lets it go first (world.c). */
+static void wait_for_resume(struct smal_attached *thread, uint32_t poll)
+{
+	smal_atomic_add_u32(&thread->gc->parked_waiters, 1);
+	smal_os_wait(&thread->public.poll, poll, 0);
+	smal_atomic_add_u32(&thread->gc->parked_waiters, (uint32_t)-1);
+}
+
 /* Comes back everywhere, or nowhere and waits. */
 static void come_back_all(void)
 {
@@ -126,7 +134,7 @@ static void come_back_all(void)
 		     back = back->next)
 			if (back->parked)
 				go_away(back);
-		smal_os_wait(&thread->public.poll, poll, 0);
+		wait_for_resume(thread, poll);
 		thread = smal_attachments();
 	}
 	for (thread = smal_attachments(); thread != NULL; thread = thread->next)

@@ -87,7 +87,7 @@ enum smal_error smal_queue_destroy(struct smal_queue *queue)
 	if (error == SMAL_OK)
 		error = smal_gc_check(queue->gc, __func__);
 	if (error == SMAL_OK)
-		smal_world_run(queue->gc, false, end_queue, queue);
+		smal_world_run(queue->gc, end_queue, queue);
 	return error;
 }
 

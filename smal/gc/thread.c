@@ -299,13 +299,6 @@ static void counts_fold(struct smal_kind *kind, struct smal_hole *hole)
 	hole->counts = (struct smal_counts){ 0 };
 }
 
-/* Others may be asking where it stands (smal_slot_is_object). */
-static void set_parcel(struct smal_parcel *parcel, uintptr_t cursor, uintptr_t limit)
-{
-	smal_atomic_store_relaxed((volatile AO_t *)&parcel->cursor, cursor);
-	parcel->limit = limit;
-}
-
 void smal_hole_close(struct smal_attached *thread, struct smal_hole *hole)
 {
 	struct smal_kind *kind = hole->kind;
@@ -315,11 +308,11 @@ void smal_hole_close(struct smal_attached *thread, struct smal_hole *hole)
 		hole->counts.claimed_slots -=
 			smal_buffer_free_slots(hole->window_buffer, base, limit);
 	counts_fold(kind, hole);
-	set_parcel(hole_parcel(thread, hole), 0, 0);
+	hole_parcel(thread, hole)->limit = 0;
+	smal_hole_set_window(hole, hole_parcel(thread, hole), 0, 0);
 	if (hole->buffer != NULL)
 		smal_stride_unclaim(hole->buffer);
 	smal_link_remove(&hole->link);
-	smal_atomic_store_relaxed(&hole->window_limit, 0);
 	hole->kind = NULL;
 	hole->buffer = hole->window_buffer = NULL;
 	hole->next = hole->limit = 0;
@@ -380,20 +373,21 @@ uint64_t smal_kind_ahead(const struct smal_kind *kind)
 	return slots;
 }
 
-/* True if a slot lies in a hole's window ahead of the cursor. The window may be
- * another one at the next moment: its limit is looked at twice. */
+/* True if a slot lies in a hole's window ahead of the cursor. No object does while
+ * the window changes. */
 static bool is_ahead(const struct smal_hole *hole, unsigned index, uintptr_t slot)
 {
 	/* Holes and parcels lie in one run. */
 	const char *holes = (const char *)(hole - index);
 	const struct smal_parcel *parcels = (const void *)(holes - PARCEL_BYTES);
-	uintptr_t cursor, limit;
+	uintptr_t changes, cursor, limit;
 
 	do {
+		changes = smal_atomic_load(&hole->changes);
 		limit = smal_atomic_load(&hole->window_limit);
 		cursor = smal_atomic_load((const volatile AO_t *)&parcels[index].cursor);
-	} while (smal_atomic_load(&hole->window_limit) != limit);
-	return slot >= cursor && slot < limit;
+	} while (smal_atomic_load(&hole->changes) != changes);
+	return changes % 2 == 0 && slot >= cursor && slot < limit;
 }
 
 bool smal_slot_is_object(const struct smal_kind *kind, const struct smal_buffer *buffer,

@@ -411,7 +411,7 @@ enum smal_error smal_type_destroy(struct smal_type *public)
 		return error;
 	SMAL_REQUIRE(!smal_type_is_inner(type), SMAL_ERROR_INVALID, "not a type", public, "%s",
 	             "one of the library's own");
-	smal_world_run(type->gc, false, type_end, &ending);
+	smal_world_run(type->gc, type_end, &ending);
 	SMAL_REQUIRE(ending.live == 0, SMAL_ERROR_BUSY, "objects are left", public,
 	             "type %s with %llu objects", type->desc.name, (unsigned long long)ending.live);
 	return SMAL_OK;

@@ -74,15 +74,31 @@ void smal_gc_unlock(struct smal_gc *gc)
 
 /* ---- Stopping the world ---- */
 
-/* False: somebody else has it stopped, or a fork is near. The caller is parked. */
-static bool stop(struct smal_gc *gc, enum smal_phase phase)
+struct world {
+	struct smal_gc *gc;
+	/* Collects, unless somebody else does: the collections there were at its call. */
+	bool coalesce;
+	uint64_t before;
+	bool done;
+	void (*step)(struct smal_gc *gc, uintptr_t low, void *argument);
+	void *argument;
+};
+
+/* Returns the phase that was found: IDLE, and it is the caller's now; or somebody
+ * else's, or one that a fork makes. A collection that is under way, or that has
+ * ended since the call, is one that coalesces. The caller is parked. */
+static enum smal_phase stop(struct smal_gc *gc, const struct world *world)
 {
-	bool mine;
+	enum smal_phase phase;
 
 	smal_os_lock_take(&gc->lock);
-	mine = smal_atomic_load_u32(&gc->phase) == SMAL_PHASE_IDLE;
-	if (mine) {
-		smal_atomic_store_u32(&gc->phase, phase);
+	phase = smal_atomic_load_u32(&gc->phase);
+	if (phase == SMAL_PHASE_IDLE && world->coalesce &&
+	    gc->stats.collections != world->before)
+		phase = SMAL_PHASE_COLLECTING;
+	if (phase == SMAL_PHASE_IDLE) {
+		smal_atomic_store_u32(&gc->phase, world->coalesce ? SMAL_PHASE_COLLECTING
+		                                                  : SMAL_PHASE_STOPPED);
 		SMAL_EACH_THREAD(gc, thread) {
 			uint32_t poll = smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_STOP);
 
@@ -91,7 +107,7 @@ static bool stop(struct smal_gc *gc, enum smal_phase phase)
 		}
 	}
 	smal_os_lock_give(&gc->lock);
-	return mine;
+	return phase;
 }
 
 static bool all_are_away(struct smal_gc *gc)
@@ -130,38 +146,34 @@ static void resume(struct smal_gc *gc, const struct smal_attached *self)
 	smal_phase_wake(gc);
 }
 
-/* Lets those go first who wait for a world that goes on: where collections follow
- * each other, they would never find it. */
+/* Lets those go first who wait for a world that goes on, to come back or for the
+ * phase: where collections follow each other, they would never find it. */
 static void give_way(struct smal_gc *gc)
 {
 	uint32_t nothing = 0;
 
-	for (unsigned i = 0; i < WAY_TURNS && smal_atomic_load_u32(&gc->phase_waiters) != 0; i++)
+	for (unsigned i = 0; i < WAY_TURNS; i++) {
+		if (smal_atomic_load_u32(&gc->phase) != SMAL_PHASE_IDLE ||
+		    (smal_atomic_load_u32(&gc->phase_waiters) == 0 &&
+		     smal_atomic_load_u32(&gc->parked_waiters) == 0))
+			return;
 		smal_os_wait(&nothing, 0, WAY_NS);
+	}
 }
-
-struct world {
-	struct smal_gc *gc;
-	bool coalesce, done;
-	void (*step)(struct smal_gc *gc, uintptr_t low, void *argument);
-	void *argument;
-};
 
 static void run(uintptr_t low, void *argument)
 {
 	struct world *world = argument;
 	struct smal_gc *gc = world->gc;
 	struct smal_attached *self = smal_attached_self(gc);
+	enum smal_phase phase;
 
 	smal_park(low);
 	give_way(gc);
-	while (!stop(gc, world->coalesce ? SMAL_PHASE_COLLECTING : SMAL_PHASE_STOPPED)) {
-		uint32_t phase = smal_atomic_load_u32(&gc->phase);
-
+	while ((phase = stop(gc, world)) != SMAL_PHASE_IDLE) {
 		if (phase == SMAL_PHASE_COLLECTING && world->coalesce)
 			goto out;
-		if (phase != SMAL_PHASE_IDLE)
-			smal_phase_wait(gc, phase);
+		smal_phase_wait(gc, phase);
 	}
 	wait_until_away(gc);
 	if (self != NULL)
@@ -175,11 +187,21 @@ out:
 	smal_unpark(low);
 }
 
-bool smal_world_run(struct smal_gc *gc, bool coalesce,
+void smal_world_run(struct smal_gc *gc,
                     void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
                     void *argument)
 {
-	struct world world = { .gc = gc, .coalesce = coalesce, .step = step, .argument = argument };
+	struct world world = { .gc = gc, .step = step, .argument = argument };
+
+	smal_os_with_stack(run, &world);
+}
+
+bool smal_world_collect(struct smal_gc *gc, uint64_t before,
+                        void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
+                        void *argument)
+{
+	struct world world = { .gc = gc, .coalesce = true, .before = before,
+		               .step = step, .argument = argument };
 
 	smal_os_with_stack(run, &world);
 	return world.done;

@@ -95,14 +95,21 @@ void smal_gc_unlock(struct smal_gc *gc);
 
 /*
  * Stops the collector's threads, calls step, lets them go on. The calling thread
- * is outside, attached or not. With `coalesce` it is attached and step collects:
- * if another thread collects at that moment, waits until it has, and returns
- * false instead.
+ * is outside, attached or not.
  * `low`: what lies below it on the calling thread's stack is not its own.
  */
-bool smal_world_run(struct smal_gc *gc, bool coalesce,
+void smal_world_run(struct smal_gc *gc,
                     void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
                     void *argument);
+
+/*
+ * The same for a thread that is attached and a step that collects. False: somebody
+ * else has collected since there were `before` collections, for which it has waited;
+ * the caller read them while it ran, so that one has marked after that.
+ */
+bool smal_world_collect(struct smal_gc *gc, uint64_t before,
+                        void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
+                        void *argument);
 
 /* Waits while the phase is this one; wakes who waits. */
 void smal_phase_wait(struct smal_gc *gc, uint32_t phase);

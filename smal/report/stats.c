@@ -60,7 +60,7 @@ void smal_type_get_stats(struct smal_type *public, struct smal_stats *stats)
 
 	*stats = (struct smal_stats){ 0 };
 	if (smal_gc_check(what.type->gc, __func__) == SMAL_OK)
-		smal_world_run(what.type->gc, false, count, &what);
+		smal_world_run(what.type->gc, count, &what);
 }
 
 void smal_gc_get_stats(struct smal_gc *gc, struct smal_gc_stats *stats)
@@ -69,7 +69,7 @@ void smal_gc_get_stats(struct smal_gc *gc, struct smal_gc_stats *stats)
 
 	*stats = (struct smal_gc_stats){ 0 };
 	if (smal_gc_check(gc, __func__) == SMAL_OK)
-		smal_world_run(gc, false, count, &what);
+		smal_world_run(gc, count, &what);
 }
 
 static void add_space(struct smal_space_stats *stats, volatile AO_t *place)

@@ -18,5 +18,7 @@ pkginclude_HEADERS += \
 	include/smal/map.h \
 	include/smal/explain.h \
 	include/smal/heap.h \
+	include/smal/vector.h \
+	include/smal/handle.h \
 	include/smal/stats.h \
 	include/smal/check.h

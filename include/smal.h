@@ -42,6 +42,8 @@
 #include <smal/map.h>
 #include <smal/explain.h>
 #include <smal/heap.h>
+#include <smal/vector.h>
+#include <smal/handle.h>
 #include <smal/stats.h>
 #include <smal/check.h>
 

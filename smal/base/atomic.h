@@ -130,6 +130,12 @@ static inline uintptr_t smal_atomic_clear(volatile AO_t *at, uintptr_t bits)
 	return old;
 }
 
+/* What stands before it is done before what stands behind it. */
+static inline void smal_atomic_fence(void)
+{
+	AO_nop_full();
+}
+
 /* Sets bits; returns the old word. */
 static inline uintptr_t smal_atomic_or(volatile AO_t *at, uintptr_t bits)
 {

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compact.c: moving blocks together, in one walk that can stop anywhere.
+ *
+ *   before | A | gap | B | C | hole | D (locked) | E | ...
+ *
+ *          | A | B | C |  gap      | D (locked) | E | ...     B, C in one copy
+ *                            left behind
+ *
+ * The walk goes along the list. The first hole that it meets is the gap; blocks behind
+ * it, as many as are beside each other and not locked, up to 64 KiB, are marked, moved
+ * down over the gap by one copy and put before it on the list; further holes join it.
+ * So after every step the heap is whole, and the blocks before the gap are dense. At a
+ * locked block the gap is left behind; blocks from further up that fit into one of
+ * the last that were left are moved there, first fit. At the end of the list the
+ * gap is the end of the span.
+ *
+ * Each block is moved at most once, each node looked at once: O(nodes), whatever is
+ * locked. What the walk has come to is one node; whoever changes the list meanwhile
+ * keeps that right (table.c).
+ */
+#include <smal/handle/handle.h>
+
+#include <string.h>
+
+enum {
+	/* What is done between two looks at the clock. */
+	STEP_GRANULES = 64 * 1024 / SMAL_GRANULE,
+	STEP_NODES = 256,
+	DISCARD_GRANULES = (2 << 20) / SMAL_GRANULE
+};
+
+/* Where a walk is: before -> (gap) -> at. */
+struct walk {
+	struct smal_handle_heap *heap;
+	/* 0: there is none. */
+	uint32_t before, gap, at;
+	/* Nodes that the step has looked at, and granules that it has moved. */
+	uint32_t nodes, granules;
+};
+
+/* ---- Blocks ---- */
+
+/* Nobody can lock the block from now on. */
+static bool mark(struct smal_entry *entry)
+{
+	uint32_t control = smal_atomic_load_u32(&entry->control);
+
+	while ((control & SMAL_CONTROL_LOCKS) == 0) {
+		if (smal_control_swap(entry, control, control | SMAL_CONTROL_MOVING))
+			return true;
+		control = smal_atomic_load_u32(&entry->control);
+	}
+	return false;
+}
+
+/* The block is in its new place: whoever wants to know is told, and it can be locked. */
+static void unmark(struct smal_handle_heap *heap, uint32_t index, uint32_t from)
+{
+	struct smal_entry *entry = smal_entry(heap, index);
+	uint32_t control = entry->control;
+	size_t bytes;
+
+	if (SMAL_UNLIKELY((control & SMAL_CONTROL_TELL) != 0) && heap->moved != NULL) {
+		bytes = ((size_t)smal_node_granules(heap, entry) << SMAL_GRANULE_LOG2) -
+		        smal_entry_slack(control);
+		heap->moved(smal_handle_of(heap, index, control), smal_granule(heap, entry->place),
+		            smal_granule(heap, from), bytes, heap->user);
+	}
+	smal_atomic_store_u32(&entry->control, control & ~(uint32_t)SMAL_CONTROL_MOVING);
+}
+
+/* ---- Pages ---- */
+
+static uint32_t page_of(uint32_t place)
+{
+	return place >> SMAL_HANDLE_PAGE_LOG2;
+}
+
+/* Two nodes follow each other now; between the pages that they begin in, no node
+ * begins. `clean`: the first page that has no words of what was there. */
+static void follow(struct smal_handle_heap *heap, uint32_t place, uint32_t next)
+{
+	uint32_t page = page_of(smal_entry(heap, next)->place);
+
+	for (uint32_t at = page_of(place) + 1; at < page; at++)
+		heap->pages[at] = 0;
+	if (page != page_of(place))
+		heap->pages[page] = next;
+}
+
+/* ---- One step ---- */
+
+/* Marks blocks beside each other from walk->at on; returns the node behind them. */
+static uint32_t mark_run(struct walk *walk, uint32_t *last)
+{
+	struct smal_handle_heap *heap = walk->heap;
+	uint32_t at = walk->at, begin = smal_entry(heap, at)->place;
+
+	*last = 0;
+	while (at != 0 && walk->nodes < STEP_NODES) {
+		struct smal_entry *entry = smal_entry(heap, at);
+
+		if (!smal_entry_is_used(entry) ||
+		    (*last != 0 && smal_node_limit(heap, entry) - begin > STEP_GRANULES) ||
+		    !mark(entry))
+			break;
+		walk->nodes++;
+		*last = at;
+		at = entry->next;
+	}
+	return at;
+}
+
+/* Moves the blocks from walk->at to `last` down over the gap. */
+static void move_run(struct walk *walk, uint32_t last, uint32_t after)
+{
+	struct smal_handle_heap *heap = walk->heap;
+	struct smal_entry *gap = smal_entry(heap, walk->gap);
+	uint32_t begin = smal_entry(heap, walk->at)->place, to = gap->place;
+	uint32_t end = smal_node_limit(heap, smal_entry(heap, last)), first = walk->at;
+	uint32_t down = begin - to, place = to, at, next;
+
+	memmove(smal_granule(heap, to), smal_granule(heap, begin),
+	        (size_t)(end - begin) << SMAL_GRANULE_LOG2);
+	/* The list and the places first: a block's size is known by the next one's. */
+	if (walk->before != 0)
+		smal_entry(heap, walk->before)->next = first;
+	else
+		heap->first = first;
+	if (heap->pages[page_of(to)] == walk->gap)
+		heap->pages[page_of(to)] = first;
+	for (at = first; at != after; at = next) {
+		struct smal_entry *entry = smal_entry(heap, at);
+
+		next = entry->next;
+		entry->place -= down;
+		if (at != first)
+			follow(heap, place, at);
+		place = entry->place;
+		heap->stats.moved_blocks++;
+	}
+	smal_entry(heap, last)->next = walk->gap;
+	gap->next = after;
+	gap->place = end - down;
+	if (after == 0)
+		heap->last = walk->gap;
+	/* No page between has had words but those of the run. */
+	follow(heap, place, walk->gap);
+	for (uint32_t page = (uint32_t)smal_max(page_of(gap->place) + 1, page_of(begin));
+	     page < page_of(smal_node_limit(heap, gap)) || (after == 0 && page <= page_of(end - 1));
+	     page++)
+		heap->pages[page] = 0;
+	if (after != 0 && page_of(smal_entry(heap, after)->place) != page_of(gap->place))
+		heap->pages[page_of(smal_entry(heap, after)->place)] = after;
+	for (at = first; at != walk->gap; at = next) {
+		next = smal_entry(heap, at)->next;
+		unmark(heap, at, smal_entry(heap, at)->place + down);
+	}
+	heap->stats.moved_bytes += (uint64_t)(end - begin) << SMAL_GRANULE_LOG2;
+	walk->granules += end - begin;
+	walk->before = last;
+	walk->at = after;
+}
+
+/* ---- Gaps that were left behind ---- */
+
+static bool is_gap(const struct smal_handle_heap *heap, const struct smal_gap *gap)
+{
+	const struct smal_entry *entry = smal_entry(heap, gap->node);
+
+	return smal_entry_is_hole(entry) &&
+	       (gap->before == 0 ? heap->first == gap->node
+	                         : smal_entry_is_node(smal_entry(heap, gap->before)) &&
+	                                   smal_entry(heap, gap->before)->next == gap->node);
+}
+
+static void forget_gap(struct smal_handle_heap *heap, unsigned which)
+{
+	heap->gap_count--;
+	for (unsigned i = which; i < heap->gap_count; i++)
+		heap->gap[i] = heap->gap[i + 1];
+}
+
+/* Remembers the walk's gap, instead of the smallest if there are too many; the lowest
+ * first. */
+static void leave_gap(struct walk *walk)
+{
+	struct smal_handle_heap *heap = walk->heap;
+	unsigned least = 0;
+
+	smal_hole_list(heap, walk->gap);
+	smal_hole_discard(heap, walk->gap);
+	if (heap->gap_count == SMAL_HANDLE_GAPS) {
+		for (unsigned i = 1; i < heap->gap_count; i++)
+			if (smal_node_granules(heap, smal_entry(heap, heap->gap[i].node)) <
+			    smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)))
+				least = i;
+		forget_gap(heap, least);
+	}
+	heap->gap[heap->gap_count++] = (struct smal_gap){ walk->gap, walk->before };
+	walk->gap = 0;
+}
+
+/* The first gap that a block fits into, or -1. */
+static int fitting_gap(struct smal_handle_heap *heap, uint32_t granules)
+{
+	for (unsigned i = 0; i < heap->gap_count;) {
+		if (!is_gap(heap, &heap->gap[i])) {
+			forget_gap(heap, i);
+			continue;
+		}
+		if (smal_node_granules(heap, smal_entry(heap, heap->gap[i].node)) >= granules)
+			return (int)i;
+		i++;
+	}
+	return -1;
+}
+
+/* The block at walk->at goes to the end of a gap. What it leaves joins the walk's gap,
+ * or becomes it, for which there may be no entry. */
+static bool move_back(struct walk *walk, unsigned which)
+{
+	struct smal_handle_heap *heap = walk->heap;
+	uint32_t index = walk->at, to = heap->gap[which].node, gap = walk->gap, from, end;
+	struct smal_entry *entry = smal_entry(heap, index);
+	uint32_t granules = smal_node_granules(heap, entry);
+
+	if (gap == 0)
+		gap = smal_entry_take(heap, true);
+	if (gap == 0 || !mark(entry)) {
+		if (gap != 0 && walk->gap == 0)
+			smal_entry_give(heap, gap);
+		return false;
+	}
+	from = entry->place;
+	walk->at = entry->next;
+	end = smal_node_limit(heap, smal_entry(heap, to));
+	if (walk->gap != 0)
+		smal_node_remove(heap, gap, index);
+	else
+		smal_node_replace(heap, index, gap);
+	walk->gap = gap;
+	entry->place = end - granules;
+	memcpy(smal_granule(heap, entry->place), smal_granule(heap, from),
+	       (size_t)granules << SMAL_GRANULE_LOG2);
+	if (smal_entry(heap, to)->place == entry->place) {
+		smal_node_replace(heap, to, index);
+		smal_entry_give(heap, to);
+		forget_gap(heap, which);
+	} else {
+		smal_node_insert(heap, to, index);
+	}
+	unmark(heap, index, from);
+	heap->stats.moved_blocks++;
+	heap->stats.moved_bytes += (uint64_t)granules << SMAL_GRANULE_LOG2;
+	walk->granules += granules;
+	walk->nodes++;
+	return true;
+}
+
+/* ---- The walk ---- */
+
+static void meet_hole(struct walk *walk)
+{
+	struct smal_handle_heap *heap = walk->heap;
+	uint32_t hole = walk->at;
+
+	walk->at = smal_entry(heap, hole)->next;
+	if (walk->gap == 0) {
+		walk->gap = hole;
+		smal_entry(heap, hole)->control &= ~(uint32_t)SMAL_CONTROL_LISTED;
+		return;
+	}
+	smal_node_remove(heap, walk->gap, hole);
+	smal_entry_give(heap, hole);
+}
+
+static void pass(struct walk *walk)
+{
+	if (walk->gap != 0)
+		leave_gap(walk);
+	walk->before = walk->at;
+	walk->at = smal_entry(walk->heap, walk->at)->next;
+}
+
+static void meet_block(struct walk *walk)
+{
+	struct smal_handle_heap *heap = walk->heap;
+	const struct smal_entry *entry = smal_entry(heap, walk->at);
+	uint32_t last = 0, after;
+	int fits = -1;
+
+	if (heap->gap_count != 0)
+		fits = fitting_gap(heap, smal_node_granules(heap, entry));
+	if (fits >= 0 && move_back(walk, (unsigned)fits))
+		return;
+	if (walk->gap == 0)
+		return pass(walk);
+	after = mark_run(walk, &last);
+	if (last != 0)
+		move_run(walk, last, after);
+	else
+		pass(walk);
+}
+
+static void step(struct walk *walk)
+{
+	walk->nodes = walk->granules = 0;
+	while (walk->at != 0 && walk->nodes < STEP_NODES && walk->granules < STEP_GRANULES) {
+		walk->nodes++;
+		if (smal_entry_is_used(smal_entry(walk->heap, walk->at)))
+			meet_block(walk);
+		else
+			meet_hole(walk);
+	}
+}
+
+/* The walk is at the end of the list: the gap is free memory behind the span. */
+static void end_walk(struct walk *walk)
+{
+	struct smal_handle_heap *heap = walk->heap;
+
+	if (walk->gap != 0) {
+		uint32_t place = smal_entry(heap, walk->gap)->place;
+
+		heap->free_granules -= heap->top - place;
+		heap->top = place;
+		smal_node_remove(heap, walk->before, walk->gap);
+		smal_entry_give(heap, walk->gap);
+	}
+	heap->walked = 0;
+	heap->walking = false;
+	heap->gap_count = 0;
+	heap->unfolded = 0;
+	heap->stats.compactions++;
+	if (heap->top / 3 < smal_handle_room(heap, 0) / 4)
+		heap->told_lower = heap->told_higher = false;
+}
+
+/* To where the last call stopped; that node may have become a hole. */
+static struct walk go_on(struct smal_handle_heap *heap)
+{
+	struct walk walk = { .heap = heap, .before = heap->walked };
+
+	if (!heap->walking)
+		heap->gap_count = 0;
+	heap->walking = true;
+	while (walk.before != 0 && !smal_entry_is_used(smal_entry(heap, walk.before)))
+		walk.before = smal_node_before(heap, walk.before);
+	walk.at = walk.before != 0 ? smal_entry(heap, walk.before)->next : heap->first;
+	return walk;
+}
+
+static void stop(struct walk *walk)
+{
+	walk->heap->walked = walk->before;
+	if (walk->gap != 0 && smal_entry(walk->heap, walk->gap)->next != 0)
+		smal_hole_list(walk->heap, walk->gap);
+}
+
+/* Gives memory behind the span back, a part of it; true: all of it. */
+static bool discard(struct smal_handle_heap *heap)
+{
+	size_t page = smal_os_page_bytes() >> SMAL_GRANULE_LOG2;
+	size_t top = smal_round_up(heap->top, page), from;
+
+	if (heap->reservation == NULL || heap->dirty <= top) {
+		heap->dirty = heap->top;
+		return true;
+	}
+	from = heap->dirty - top > DISCARD_GRANULES
+	               ? (heap->dirty - DISCARD_GRANULES) / page * page
+	               : top;
+	from = smal_max(from, top);
+	/* If the system refuses, the memory is kept. */
+	smal_account_discard(&heap->account, smal_granule(heap, (uint32_t)from),
+	                     (smal_round_up(heap->dirty, page) - from) << SMAL_GRANULE_LOG2);
+	heap->dirty = from == top ? heap->top : (uint32_t)from;
+	return from == top;
+}
+
+bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns)
+{
+	uint64_t limit = max_ns != 0 ? smal_os_clock_ns() + max_ns : 0;
+	struct walk walk;
+	bool done = heap->free_granules == 0 && !heap->walking;
+
+	if (!done) {
+		walk = go_on(heap);
+		do
+			step(&walk);
+		while (walk.at != 0 && (max_ns == 0 || smal_os_clock_ns() < limit));
+		done = walk.at == 0;
+		if (done)
+			end_walk(&walk);
+		else
+			stop(&walk);
+	}
+	while (done && !discard(heap))
+		done = max_ns == 0 || smal_os_clock_ns() < limit;
+	return done;
+}
+
+/* Others may have the heap now and then while it is compacted to its end. */
+enum { TURN_NS = 1000000 };
+
+bool smal_compact(struct smal_handle_heap *heap, uint64_t max_ns)
+{
+	bool done, locked, began = false;
+
+	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
+		return true;
+	do {
+		bool goes_on;
+
+		locked = smal_handle_enter(heap);
+		goes_on = heap->walking && !began;
+		done = smal_compact_locked(heap, max_ns == 0 && locked ? TURN_NS : max_ns);
+		/* One that was under way has left behind what was freed since: again. */
+		began |= !goes_on || done;
+		if (goes_on && max_ns == 0)
+			done = false;
+		if (done && max_ns == 0)
+			smal_entries_trim(heap);
+		smal_handle_leave(heap, locked);
+	} while (!done && max_ns == 0);
+	return done;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handle.h: blocks that move, and the table that is the list of them.
+ *
+ *   blocks  | A | hole | B | C |   hole   | D |  never used ...
+ *           0                                 top                limit   (granules)
+ *
+ *   table   entry = { place, control, next }, 12 bytes; a handle is an entry's number
+ *           and its generation
+ *
+ *           A -> hole -> B -> C -> hole -> D       in the order of their places
+ *
+ *   pages   the first node that begins in each 4 KiB, or 0
+ *
+ * Every granule (16 bytes) from 0 to top belongs to exactly one node: an entry that is
+ * on the list, as a block or as a hole. So a node's size is where the next one begins
+ * minus where it begins itself; nothing is kept at the blocks, nothing is sorted, and
+ * a walk can stop at any node. A block that is freed becomes a hole where it stands;
+ * an allocation of the same size makes the hole a block again, with the same entry:
+ * neither touches the list. Holes beside each other are put together when that is
+ * worth a walk (fold), or when a compaction comes by.
+ *
+ * Holes of a size are a stack whose links stand in the holes themselves, for speed;
+ * they are hints: what comes off a stack counts only if its entry says that it is a
+ * hole of that size that was put there. A program that writes into what it has freed
+ * loses the rest of a stack until the next fold, and nothing else.
+ *
+ * In a caller's buffer the blocks grow up and the table grows down, until they meet.
+ * In the system's memory each has addresses of its own, and blocks of 256 KiB and more
+ * are blocks of a heap (heap.h), outside of all this: their entries are on no list.
+ *
+ * Locks. The heap's lock is for the list, the holes, the table's size and the counts.
+ * Locking and unlocking a block is one compare-and-swap of its control word, which
+ * also says whether it is being moved; its place is stable while it is locked.
+ * A process that never had a second thread does without both.
+ *
+ * Invariants:
+ *   M1  the nodes tile [0, top): first begins at 0, each next one begins later
+ *   M2  a node is a block or a hole; an entry on no list is spare, purged or large
+ *   M3  page p's word is the first node that begins in it, 0 if none does
+ *   M4  the counts are those of the nodes; no block has more slack than its last granule
+ *   M5  spare entries are a list of spare_count; an entry's MOVING is clear but while
+ *       the heap's lock is held
+ */
+#ifndef SMAL_HANDLE_HANDLE_H
+#define SMAL_HANDLE_HANDLE_H
+
+#include <smal/handle.h>
+#include <smal/heap.h>
+#include <smal/base/atomic.h>
+#include <smal/base/list.h>
+#include <smal/space/provider.h>
+
+struct smal_entry {
+	/* In granules; NOWHERE: on no list. Large: half of a pointer, as next. */
+	volatile uint32_t place;
+	volatile uint32_t control;
+	/* The next node, or spare entry; 0: none. */
+	uint32_t next;
+};
+
+/* A control word. */
+enum {
+	SMAL_CONTROL_LOCKS = 0xff,
+	/* Bytes of the last granule that were not asked for; 16 for a block of none. */
+	SMAL_CONTROL_SLACK_LOG2 = 8,
+	SMAL_CONTROL_SLACK = 0x1f << SMAL_CONTROL_SLACK_LOG2,
+	SMAL_CONTROL_USED = 1 << 13,
+	SMAL_CONTROL_MOVING = 1 << 14,
+	SMAL_CONTROL_PURGEABLE = 1 << 15,
+	SMAL_CONTROL_TELL = 1 << 16,
+	SMAL_CONTROL_LARGE = 1 << 17,
+	/* Of a block: it has vanished. Of a hole: it was put on a stack. */
+	SMAL_CONTROL_PURGED = 1 << 18,
+	SMAL_CONTROL_LISTED = 1 << 18,
+	SMAL_CONTROL_GENERATION_LOG2 = 19
+};
+
+#define SMAL_NOWHERE UINT32_MAX
+
+/* The generation in a handle stands where it does in a control word; above it, the
+ * heap's number. */
+enum {
+	SMAL_HANDLE_HEAP_BITS = SMAL_CONTROL_GENERATION_LOG2,
+	SMAL_GENERATIONS = 1 << (32 - SMAL_CONTROL_GENERATION_LOG2)
+};
+
+enum {
+	SMAL_HANDLE_PAGE_LOG2 = 12 - SMAL_GRANULE_LOG2,
+	/* Sizes that have a stack of their own, in granules; larger ones one for each
+	 * power of two. */
+	SMAL_HANDLE_SMALL = 64,
+	SMAL_HANDLE_BINS = 32 - 6,
+	/* What the system's memory keeps apart. */
+	SMAL_HANDLE_LARGE_BYTES = 256 * 1024,
+	/* Holes before locked blocks that a compaction remembers. */
+	SMAL_HANDLE_GAPS = 16
+};
+
+/* A hole that was left before a locked block, and the node before it (0: none). */
+struct smal_gap {
+	uint32_t node, before;
+};
+
+struct smal_handle_heap {
+	uint32_t magic;
+	/* Of its handles, and the generation that new entries begin with. */
+	uint32_t number, first_generation;
+	/* Entries there are; the table ends below `table`: entry i is table[-i]. */
+	volatile uint32_t entries;
+	struct smal_entry *table;
+	char *base;
+	uint32_t *pages;
+	struct smal_os_lock lock;
+
+	uint32_t first, last, top, limit;
+	uint32_t spare, spare_count;
+
+	/* Holes, by size; a bit for each that has any. */
+	uint64_t small_mask;
+	uint32_t bin_mask;
+	uint32_t small[SMAL_HANDLE_SMALL], bin[SMAL_HANDLE_BINS];
+	/* Granules of all holes; those freed since they were last put together. */
+	uint32_t free_granules, unfolded;
+
+	/* The node before the one that the compaction under way comes to; 0: it is at
+	 * the beginning. */
+	uint32_t walked;
+	bool walking;
+	/* Holes that were left behind. */
+	unsigned gap_count;
+	struct smal_gap gap[SMAL_HANDLE_GAPS];
+	/* Granules that have been used since their memory was given back. */
+	uint32_t dirty;
+
+	/* Whether somebody is being told that memory is low, and who was. */
+	bool telling, told_lower, told_higher, lower_due;
+	smal_handle_moved *moved;
+	smal_handle_low_function *low;
+	void *user;
+
+	/* The system's: three reservations in one, and what large blocks are in. */
+	struct smal_account account;
+	struct smal_area block_area, page_area;
+	char *reservation, *table_base, *table_committed;
+	size_t reservation_bytes;
+	struct smal_heap *large;
+
+	struct smal_handle_stats stats;
+};
+
+/* ---- Entries ---- */
+
+static inline struct smal_entry *smal_entry(const struct smal_handle_heap *heap, uint32_t index)
+{
+	return heap->table - index;
+}
+
+static inline bool smal_entry_is_used(const struct smal_entry *entry)
+{
+	return (entry->control & SMAL_CONTROL_USED) != 0;
+}
+
+/* A hole or a block of the list. */
+static inline bool smal_entry_is_node(const struct smal_entry *entry)
+{
+	return entry->place != SMAL_NOWHERE && (entry->control & SMAL_CONTROL_LARGE) == 0;
+}
+
+static inline bool smal_entry_is_hole(const struct smal_entry *entry)
+{
+	return !smal_entry_is_used(entry) && entry->place != SMAL_NOWHERE;
+}
+
+static inline uint32_t smal_node_limit(const struct smal_handle_heap *heap,
+                                       const struct smal_entry *entry)
+{
+	return entry->next != 0 ? smal_entry(heap, entry->next)->place : heap->top;
+}
+
+static inline uint32_t smal_node_granules(const struct smal_handle_heap *heap,
+                                          const struct smal_entry *entry)
+{
+	return smal_node_limit(heap, entry) - entry->place;
+}
+
+static inline char *smal_granule(const struct smal_handle_heap *heap, uint32_t place)
+{
+	return heap->base + ((size_t)place << SMAL_GRANULE_LOG2);
+}
+
+static inline size_t smal_entry_slack(uint32_t control)
+{
+	return (control & SMAL_CONTROL_SLACK) >> SMAL_CONTROL_SLACK_LOG2;
+}
+
+/* Granules for a block; 0 if it is larger than any can be. */
+static inline uint32_t smal_handle_granules(size_t bytes)
+{
+	if ((bytes - 1) >> SMAL_GRANULE_LOG2 >= UINT32_MAX - 1)
+		return bytes == 0;
+	return (uint32_t)((bytes - 1) >> SMAL_GRANULE_LOG2) + 1;
+}
+
+static inline uint32_t smal_handle_slack(size_t bytes, uint32_t granules)
+{
+	return (uint32_t)(((size_t)granules << SMAL_GRANULE_LOG2) - bytes)
+	       << SMAL_CONTROL_SLACK_LOG2;
+}
+
+static inline uint32_t smal_generation_next(uint32_t control)
+{
+	return (control >> SMAL_CONTROL_GENERATION_LOG2 << SMAL_CONTROL_GENERATION_LOG2) +
+	       ((uint32_t)1 << SMAL_CONTROL_GENERATION_LOG2);
+}
+
+static inline smal_handle smal_handle_of(const struct smal_handle_heap *heap, uint32_t index,
+                                         uint32_t control)
+{
+	return (uint64_t)(control >> SMAL_CONTROL_GENERATION_LOG2
+	                          << SMAL_CONTROL_GENERATION_LOG2 |
+	                  heap->number)
+	               << 32 |
+	       index;
+}
+
+/* ---- With other threads, or without ---- */
+
+/* Takes the lock if there is anybody else; gives it if it was taken. */
+static inline bool smal_handle_enter(struct smal_handle_heap *heap)
+{
+	if (smal_os_single_threaded())
+		return false;
+	smal_os_lock_take(&heap->lock);
+	return true;
+}
+
+static inline void smal_handle_leave(struct smal_handle_heap *heap, bool locked)
+{
+	if (locked)
+		smal_os_lock_give(&heap->lock);
+}
+
+/* Changes a control word; false: another thread was faster. */
+static inline bool smal_control_swap(struct smal_entry *entry, uint32_t old, uint32_t new)
+{
+	if (smal_os_single_threaded()) {
+		entry->control = new;
+		return true;
+	}
+	return smal_atomic_cas_u32(&entry->control, old, new);
+}
+
+/* ---- Entries and nodes (table.c); with the lock ---- */
+
+/* A spare entry, on no list, or a new one; 0: no memory. The last spare one is kept
+ * for who may have it (purging). */
+uint32_t smal_entry_take(struct smal_handle_heap *heap, bool last);
+void smal_entry_give(struct smal_handle_heap *heap, uint32_t index);
+/* Gives the end of the table back, where nothing is used. Walks all entries. */
+void smal_entries_trim(struct smal_handle_heap *heap);
+
+/* Makes blocks' memory and pages' words up to a place usable. False: no memory. */
+bool smal_handle_commit(struct smal_handle_heap *heap, uint32_t top);
+/* Granules that top could be raised to, with as many new entries. */
+uint32_t smal_handle_room(const struct smal_handle_heap *heap, uint32_t entries);
+
+/* The node before another one; 0: it is the first. */
+uint32_t smal_node_before(const struct smal_handle_heap *heap, uint32_t index);
+/* Says that a node begins where it does, for pages. */
+void smal_node_begins(struct smal_handle_heap *heap, uint32_t index);
+/* Puts a node on the list behind another (0: first); its place is set. */
+void smal_node_insert(struct smal_handle_heap *heap, uint32_t before, uint32_t index);
+/* Takes a node off the list; what it had is the one's before it. */
+void smal_node_remove(struct smal_handle_heap *heap, uint32_t before, uint32_t index);
+/* Puts another entry where a node is, which is on no list then. */
+void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t by);
+
+/* ---- Holes (hole.c); with the lock ---- */
+
+/* Puts a hole on its stack. */
+void smal_hole_list(struct smal_handle_heap *heap, uint32_t index);
+/* A hole of at least so many granules, off its stack, cut to size; 0: none is listed. */
+uint32_t smal_hole_take(struct smal_handle_heap *heap, uint32_t granules);
+/* Puts holes beside each other together, and lists all. */
+void smal_holes_fold(struct smal_handle_heap *heap);
+/* Gives whole pages inside of a hole back to the system. */
+void smal_hole_discard(struct smal_handle_heap *heap, uint32_t index);
+/* Cuts a node: a hole begins at the place. False: no entry. */
+bool smal_node_cut(struct smal_handle_heap *heap, uint32_t index, uint32_t place);
+
+/* ---- Blocks (block.c) ---- */
+
+/* A node of so many granules, that is no block yet; 0: there is none without moving
+ * others. With the lock. */
+uint32_t smal_node_take(struct smal_handle_heap *heap, uint32_t granules);
+/* Lets unlocked purgeable blocks vanish; returns bytes. With the lock. */
+size_t smal_blocks_purge(struct smal_handle_heap *heap);
+
+/* ---- Large blocks (large.c): a record each, in the heap they are in ---- */
+
+struct smal_large {
+	char *address;
+	size_t bytes;
+};
+
+struct smal_large *smal_large_of(const struct smal_entry *entry);
+/* With the lock. False: no memory. */
+bool smal_large_make(struct smal_handle_heap *heap, struct smal_entry *entry, size_t bytes);
+void smal_large_end(struct smal_handle_heap *heap, struct smal_entry *entry);
+
+/* ---- Compaction (compact.c) ---- */
+
+/* Goes on for at most max_ns (0: to the end). True: at the end. With the lock. */
+bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns);
+
+/* ---- Mistakes (lock.c) ---- */
+
+/* Finds out what a handle that is none of a block's is, and tells the sink. */
+enum smal_error smal_handle_fail(struct smal_handle_heap *heap, smal_handle handle,
+                                 const char *function);
+/* The heap, or the sink is told. */
+enum smal_error smal_handle_heap_check(const struct smal_handle_heap *heap, const char *function);
+/* The entry of a handle that is a block's, or that was purged; else NULL. */
+struct smal_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle);
+
+#endif

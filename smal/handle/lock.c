@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.c: from a handle to its block, and what a handle is that is none of a block's.
+ *
+ *   handle    | generation 13 | heap 19 | index 32 |
+ *   control   | generation 13 | purged, large, tell, purgeable, moving, used | slack 5 |
+ *             | locks 8 |
+ *
+ * A lock is taken by adding one to the control word, if the rest of it is as the
+ * handle says and nobody moves the block; whoever moves it has set MOVING by the same
+ * kind of operation, so that one of the two is first. No lock of the heap's is taken,
+ * but to wait: MOVING is set only while somebody has that.
+ */
+#include <smal/handle/handle.h>
+#include <smal/base/fail.h>
+
+/* What has to be so for the short way. */
+#define PLAIN                                                                            \
+	(~(uint32_t)0 << SMAL_CONTROL_GENERATION_LOG2 | SMAL_CONTROL_USED |              \
+	 SMAL_CONTROL_MOVING | SMAL_CONTROL_LARGE | SMAL_CONTROL_PURGED)
+
+/* Spins before the heap's lock is waited for. */
+enum { SPINS = 100 };
+
+static uint32_t generation_of(smal_handle handle)
+{
+	return (uint32_t)(handle >> 32) >> SMAL_CONTROL_GENERATION_LOG2
+	                                    << SMAL_CONTROL_GENERATION_LOG2;
+}
+
+static uint32_t heap_of(smal_handle handle)
+{
+	return (uint32_t)(handle >> 32) & (((uint32_t)1 << SMAL_HANDLE_HEAP_BITS) - 1);
+}
+
+enum smal_error smal_handle_heap_check(const struct smal_handle_heap *heap, const char *function)
+{
+	if (SMAL_LIKELY(heap != NULL && heap->magic == SMAL_MAGIC_HANDLE_HEAP))
+		return SMAL_OK;
+	return smal_fail(SMAL_ERROR_INVALID, function, "not a heap of handles", heap, "%s",
+	                 heap != NULL && heap->magic == SMAL_MAGIC_GONE ? "one that has ended" : "");
+}
+
+struct smal_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle)
+{
+	uint32_t index = (uint32_t)handle, control;
+
+	if (index - 1 >= smal_atomic_load_u32(&heap->entries) || heap_of(handle) != heap->number)
+		return NULL;
+	control = smal_atomic_load_u32(&smal_entry(heap, index)->control);
+	if ((control & SMAL_CONTROL_USED) == 0 ||
+	    ((control ^ generation_of(handle)) >> SMAL_CONTROL_GENERATION_LOG2) != 0)
+		return NULL;
+	return smal_entry(heap, index);
+}
+
+enum smal_error smal_handle_fail(struct smal_handle_heap *heap, smal_handle handle,
+                                 const char *function)
+{
+	uint32_t index = (uint32_t)handle, made = smal_atomic_load_u32(&heap->entries);
+	const char *what = "not a handle", *is = "no entry of the table";
+	uint32_t control;
+
+	if (index - 1 < made && heap_of(handle) != heap->number) {
+		what = "handle of another heap";
+		is = "";
+	} else if (index - 1 < made) {
+		control = smal_atomic_load_u32(&smal_entry(heap, index)->control);
+		what = "stale handle";
+		is = (control & SMAL_CONTROL_USED) != 0 ? "another block's by now"
+		                                        : "of a block that was freed";
+	}
+	return smal_fail(SMAL_ERROR_INVALID, function, what, NULL, "handle %08lx:%08lx, %s",
+	                 (unsigned long)(handle >> 32), (unsigned long)index, is);
+}
+
+/* Waits until nobody moves anything. */
+static void wait_for_move(struct smal_handle_heap *heap, const struct smal_entry *entry)
+{
+	for (unsigned i = 0; i < SPINS; i++)
+		if ((smal_atomic_load_u32(&entry->control) & SMAL_CONTROL_MOVING) == 0)
+			return;
+	smal_os_lock_take(&heap->lock);
+	smal_os_lock_give(&heap->lock);
+}
+
+static void *address_of(const struct smal_handle_heap *heap, const struct smal_entry *entry,
+                        uint32_t control)
+{
+	if ((control & SMAL_CONTROL_LARGE) != 0)
+		return smal_large_of(entry)->address;
+	return smal_granule(heap, entry->place);
+}
+
+/* Everything but the usual. */
+static SMAL_NOINLINE void *lock_slow(struct smal_handle_heap *heap, smal_handle handle)
+{
+	struct smal_entry *entry;
+	uint32_t control;
+
+	if (smal_handle_heap_check(heap, "smal_handle_lock") != SMAL_OK)
+		return NULL;
+	for (;;) {
+		entry = smal_handle_entry(heap, handle);
+		if (entry == NULL) {
+			smal_handle_fail(heap, handle, "smal_handle_lock");
+			return NULL;
+		}
+		control = smal_atomic_load_u32(&entry->control);
+		if ((control & SMAL_CONTROL_PURGED) != 0)
+			return NULL;
+		if ((control & SMAL_CONTROL_LOCKS) == SMAL_CONTROL_LOCKS) {
+			smal_fail(SMAL_ERROR_TOO_MANY, "smal_handle_lock", "too many locks", NULL,
+			          "handle %08lx:%08lx, locked %d times", (unsigned long)(handle >> 32),
+			          (unsigned long)(uint32_t)handle, SMAL_CONTROL_LOCKS);
+			return NULL;
+		}
+		if ((control & SMAL_CONTROL_MOVING) != 0)
+			wait_for_move(heap, entry);
+		else if (smal_handle_entry(heap, handle) == entry &&
+		         smal_control_swap(entry, control, control + 1))
+			return address_of(heap, entry, control);
+	}
+}
+
+void *smal_handle_lock(struct smal_handle_heap *heap, smal_handle handle)
+{
+	uint32_t index = (uint32_t)handle, control, wanted;
+	struct smal_entry *entry;
+
+	if (SMAL_UNLIKELY(heap == NULL || heap->magic != SMAL_MAGIC_HANDLE_HEAP ||
+	                  index - 1 >= smal_atomic_load_u32(&heap->entries)))
+		return lock_slow(heap, handle);
+	entry = smal_entry(heap, index);
+	control = smal_atomic_load_u32(&entry->control);
+	/* The heap's number stands where the flags are. */
+	wanted = ((uint32_t)(handle >> 32) ^ heap->number) | SMAL_CONTROL_USED;
+	if (SMAL_UNLIKELY((control & PLAIN) != wanted ||
+	                  (control & SMAL_CONTROL_LOCKS) == SMAL_CONTROL_LOCKS ||
+	                  !smal_control_swap(entry, control, control + 1)))
+		return lock_slow(heap, handle);
+	return smal_granule(heap, entry->place);
+}
+
+enum smal_error smal_handle_unlock(struct smal_handle_heap *heap, smal_handle handle)
+{
+	struct smal_entry *entry;
+	uint32_t control;
+
+	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
+		return SMAL_ERROR_INVALID;
+	do {
+		entry = smal_handle_entry(heap, handle);
+		if (SMAL_UNLIKELY(entry == NULL))
+			return smal_handle_fail(heap, handle, __func__);
+		control = smal_atomic_load_u32(&entry->control);
+		if (SMAL_UNLIKELY((control & SMAL_CONTROL_LOCKS) == 0)) {
+			if ((control & SMAL_CONTROL_PURGED) != 0)
+				return SMAL_OK;
+			return smal_fail(SMAL_ERROR_INVALID, __func__, "block is not locked", NULL,
+			                 "handle %08lx:%08lx", (unsigned long)(handle >> 32),
+			                 (unsigned long)(uint32_t)handle);
+		}
+	} while (!smal_control_swap(entry, control, control - 1));
+	return SMAL_OK;
+}
+
+/* The address now, or NULL; *gone: there is no such block. */
+static void *look(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
+{
+	const struct smal_entry *entry;
+	uint32_t control;
+	void *address;
+
+	do {
+		entry = smal_handle_entry(heap, handle);
+		*gone = entry == NULL;
+		if (entry == NULL)
+			return NULL;
+		control = smal_atomic_load_u32(&entry->control);
+		if ((control & SMAL_CONTROL_PURGED) != 0)
+			return NULL;
+		if ((control & SMAL_CONTROL_MOVING) != 0) {
+			wait_for_move(heap, entry);
+			continue;
+		}
+		address = address_of(heap, entry, control);
+		/* Of the very block, unless it has changed meanwhile. */
+	} while (((smal_atomic_load_u32(&entry->control) ^ control) &
+	          ~(uint32_t)SMAL_CONTROL_LOCKS) != 0 || (control & SMAL_CONTROL_MOVING) != 0);
+	return address;
+}
+
+void *smal_handle_weak_lock(struct smal_handle_heap *heap, smal_handle handle)
+{
+	bool gone;
+	void *address;
+
+	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
+		return NULL;
+	address = look(heap, handle, &gone);
+	if (gone)
+		smal_handle_fail(heap, handle, __func__);
+	return address;
+}
+
+bool smal_handle_validate(struct smal_handle_heap *heap, smal_handle handle, const void *address)
+{
+	bool gone;
+
+	/* What was read before is compared with where the block is after that. */
+	smal_atomic_fence();
+	return heap != NULL && heap->magic == SMAL_MAGIC_HANDLE_HEAP && address != NULL &&
+	       look(heap, handle, &gone) == address;
+}

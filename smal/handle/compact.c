@@ -202,11 +202,14 @@ static void leave_gap(struct walk *walk)
 	walk->gap = 0;
 }
 
-/* The first gap that a block fits into, or -1. */
-static int fitting_gap(struct smal_handle_heap *heap, uint32_t granules)
+/* The first gap that a block fits into, or -1. What was behind one may have become a
+ * hole since, so that the walk has come by again. */
+static int fitting_gap(const struct walk *walk, uint32_t granules)
 {
+	struct smal_handle_heap *heap = walk->heap;
+
 	for (unsigned i = 0; i < heap->gap_count;) {
-		if (!is_gap(heap, &heap->gap[i])) {
+		if (heap->gap[i].node == walk->gap || !is_gap(heap, &heap->gap[i])) {
 			forget_gap(heap, i);
 			continue;
 		}
@@ -292,7 +295,7 @@ static void meet_block(struct walk *walk)
 	int fits = -1;
 
 	if (heap->gap_count != 0)
-		fits = fitting_gap(heap, smal_node_granules(heap, entry));
+		fits = fitting_gap(walk, smal_node_granules(heap, entry));
 	if (fits >= 0 && move_back(walk, (unsigned)fits))
 		return;
 	if (walk->gap == 0)

@@ -21,7 +21,7 @@
  * a compaction.
  *
  * A handle that was freed, also if its place in the table is another's by now, is
- * recognised in the next 16,383 uses of that place: "stale handle".
+ * recognised in the next 8,191 uses of that place: "stale handle".
  *
  * Sizes are in bytes.
  *
@@ -46,6 +46,30 @@ SMAL_BEGIN
 typedef uint64_t smal_handle;
 
 struct smal_handle_heap;
+
+/** What the functions in line look at: the library's, and the beginning of every heap. */
+struct smal_handle_view {
+	uint32_t magic, number;
+	volatile uint32_t entries;
+	/** Entry i is table[-i]. */
+	struct smal_handle_entry *table;
+	char *base;
+	/** Not 0 while the process has never had a second thread. */
+	const volatile char *single;
+};
+
+struct smal_handle_entry {
+	volatile uint32_t place, control;
+	uint32_t next;
+};
+
+enum {
+	SMAL_HANDLE_MAGIC = 0x68616e64,
+	SMAL_HANDLE_LOCKS = 0xff,
+	SMAL_HANDLE_USED = 1 << 13,
+	/** All but the locks, the slack, and two flags. */
+	SMAL_HANDLE_PLAIN = -1 ^ 0x19fff
+};
 
 enum smal_handle_flags {
 	/** The block may vanish while it is not locked, when memory is short: locking it
@@ -140,6 +164,29 @@ SMAL_API smal_handle smal_handle_alloc(struct smal_handle_heap *heap, size_t byt
  */
 SMAL_API enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_handle handle);
 
+/** Out of line: what the functions in line leave. */
+SMAL_API void *smal_handle_lock_slow(struct smal_handle_heap *heap, smal_handle handle);
+SMAL_API enum smal_error smal_handle_unlock_slow(struct smal_handle_heap *heap, smal_handle handle);
+
+/** The entry of a handle, if its block is there, can be locked without more ado, and the
+ *  process has one thread; else NULL. */
+static inline struct smal_handle_entry *smal_handle_plain(const struct smal_handle_heap *heap,
+                                                          smal_handle handle)
+{
+	const struct smal_handle_view *view = (const struct smal_handle_view *)(const void *)heap;
+	struct smal_handle_entry *entry;
+
+	if (view == NULL || view->magic != SMAL_HANDLE_MAGIC ||
+	    (uint32_t)handle - 1 >= view->entries || *view->single == 0)
+		return NULL;
+	entry = view->table - (uint32_t)handle;
+	/* The heap's number stands in a handle where an entry has its flags. */
+	return ((entry->control ^ (uint32_t)(handle >> 32) ^ view->number ^ SMAL_HANDLE_USED) &
+	        (uint32_t)SMAL_HANDLE_PLAIN) == 0
+	               ? entry
+	               : NULL;
+}
+
 /**
  * Locks a block: it stays at its address until it has been unlocked as often. 255
  * locks at most.
@@ -147,11 +194,35 @@ SMAL_API enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_ha
  * Returns the address; NULL if the block was purged, which is no mistake, and NULL
  * with the sink told: "stale handle", "not a handle", "too many locks".
  */
-SMAL_API void *smal_handle_lock(struct smal_handle_heap *heap, smal_handle handle);
+static inline void *smal_handle_lock(struct smal_handle_heap *heap, smal_handle handle)
+{
+	struct smal_handle_entry *entry = smal_handle_plain(heap, handle);
+	uint32_t control;
+
+	if (__builtin_expect(entry == NULL, 0))
+		return smal_handle_lock_slow(heap, handle);
+	control = entry->control;
+	if (__builtin_expect((control & SMAL_HANDLE_LOCKS) == SMAL_HANDLE_LOCKS, 0))
+		return smal_handle_lock_slow(heap, handle);
+	entry->control = control + 1;
+	return ((struct smal_handle_view *)(void *)heap)->base + ((size_t)entry->place << 4);
+}
 
 /** Takes one lock off. SMAL_OK, also for a block that was purged; SMAL_ERROR_INVALID with
  *  the sink told: "stale handle", "not a handle", "block is not locked". */
-SMAL_API enum smal_error smal_handle_unlock(struct smal_handle_heap *heap, smal_handle handle);
+static inline enum smal_error smal_handle_unlock(struct smal_handle_heap *heap, smal_handle handle)
+{
+	struct smal_handle_entry *entry = smal_handle_plain(heap, handle);
+	uint32_t control;
+
+	if (__builtin_expect(entry == NULL, 0))
+		return smal_handle_unlock_slow(heap, handle);
+	control = entry->control;
+	if (__builtin_expect((control & SMAL_HANDLE_LOCKS) == 0, 0))
+		return smal_handle_unlock_slow(heap, handle);
+	entry->control = control - 1;
+	return SMAL_OK;
+}
 
 /**
  * The address that a block has now, without keeping it there: it may be read (the
@@ -192,7 +263,7 @@ SMAL_API size_t smal_handle_purge(struct smal_handle_heap *heap);
  * Moves blocks together, from the lowest address on, for at most max_ns nanoseconds
  * (0: until it is done); the next call goes on where this one stopped. The clock is
  * looked at after every 64 KiB or 256 blocks. Memory that becomes free goes back to
- * the system, in a step of its own of at most 16 MiB. O(blocks) for any pattern of
+ * the system, 2 MiB between two looks at the clock. O(blocks) for any pattern of
  * locks.
  *
  * Returns true if the heap has been walked to its end: but for what has been freed

@@ -5,7 +5,7 @@
  * A block comes from, in this order,
  *
  *   1  a hole of its size, or the smallest larger one, that is listed
- *   2  the same, after a quarter of the span has been freed: after a fold
+ *   2  the same after a fold, if holes are an eighth of the span more than after the last
  *   3  behind the span
  *   4  1 to 3 after a fold, if anything was freed since the last one
  *   5  1 to 3 after a compaction, before which the program is told: LOWER, then HIGHER
@@ -14,8 +14,9 @@
 #include <smal/handle/handle.h>
 #include <smal/base/fail.h>
 
-/* Granules that have to be freed before a fold is worth its walk. */
-enum { FOLD_LEAST = 4096 };
+/* Granules that have come free before a fold is worth its walk; by how much of the
+ * span there are more of them than after the last one. */
+enum { FOLD_LEAST = 4096, FOLD_PART = 8 };
 
 /* ---- Nodes ---- */
 
@@ -35,7 +36,7 @@ static uint32_t lengthen_last(struct smal_handle_heap *heap, uint32_t granules)
 /* A node behind the span; as a hole, which is counted as one. */
 static uint32_t take_behind(struct smal_handle_heap *heap, uint32_t granules)
 {
-	struct smal_entry *entry;
+	struct smal_handle_entry *entry;
 	uint32_t index, limit;
 
 	if (heap->last != 0 && !smal_entry_is_used(smal_entry(heap, heap->last)))
@@ -57,18 +58,18 @@ static uint32_t take_behind(struct smal_handle_heap *heap, uint32_t granules)
 
 uint32_t smal_node_take(struct smal_handle_heap *heap, uint32_t granules)
 {
-	uint32_t index = smal_hole_take(heap, granules), top = heap->top;
+	uint32_t index = smal_hole_take(heap, granules);
 
 	if (SMAL_LIKELY(index != 0))
 		return index;
-	if (heap->unfolded >= FOLD_LEAST && heap->unfolded >= top / 4 &&
-	    heap->free_granules >= top / 4) {
+	if (heap->unfolded && heap->free_granules > heap->folded_granules +
+	                                                    smal_max(heap->top / FOLD_PART, FOLD_LEAST)) {
 		smal_holes_fold(heap);
 		index = smal_hole_take(heap, granules);
 	}
 	if (index == 0)
 		index = take_behind(heap, granules);
-	if (index == 0 && heap->unfolded != 0) {
+	if (index == 0 && heap->unfolded) {
 		smal_holes_fold(heap);
 		index = smal_hole_take(heap, granules);
 		if (index == 0)
@@ -156,7 +157,7 @@ static smal_handle alloc_large(struct smal_handle_heap *heap, size_t bytes, unsi
 {
 	bool locked = smal_handle_enter(heap);
 	uint32_t index = smal_entry_take(heap, false);
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	smal_handle handle = 0;
 
 	if (index == 0)
@@ -167,52 +168,69 @@ static smal_handle alloc_large(struct smal_handle_heap *heap, size_t bytes, unsi
 	}
 	smal_atomic_store_u32(&entry->control, entry->control | SMAL_CONTROL_LARGE |
 	                                               SMAL_CONTROL_USED | flags);
-	heap->stats.blocks++;
-	heap->stats.block_bytes += bytes;
 	handle = smal_handle_of(heap, index, entry->control);
 out:
 	smal_handle_leave(heap, locked);
 	return handle;
 }
 
-smal_handle smal_handle_alloc(struct smal_handle_heap *heap, size_t bytes, unsigned flags)
+/* A hole becomes a block. */
+static inline smal_handle make_block(struct smal_handle_heap *heap, uint32_t index, size_t bytes,
+                                     uint32_t granules, unsigned flags)
 {
-	uint32_t granules = smal_handle_granules(bytes), index, control;
-	struct smal_entry *entry;
-	smal_handle handle;
+	struct smal_handle_entry *entry = smal_entry(heap, index);
+	uint32_t generation = entry->control >> SMAL_CONTROL_GENERATION_LOG2
+	                                                << SMAL_CONTROL_GENERATION_LOG2;
+
+	heap->free_granules -= granules;
+	smal_atomic_store_u32(&entry->control, generation | SMAL_CONTROL_USED |
+	                                               flags * SMAL_CONTROL_PURGEABLE |
+	                                               smal_handle_slack(bytes, granules));
+	return (uint64_t)(generation | heap->number) << 32 | index;
+}
+
+static SMAL_NOINLINE smal_handle alloc_slow(struct smal_handle_heap *heap, size_t bytes,
+                                            unsigned flags)
+{
+	static const char function[] = "smal_handle_alloc";
+	uint32_t granules = smal_handle_granules(bytes), index;
+	smal_handle handle = 0;
 	bool locked;
 
-	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
+	if (smal_handle_heap_check(heap, function) != SMAL_OK)
 		return 0;
-	if (SMAL_UNLIKELY((flags & ~(unsigned)SMAL_HANDLE_FLAGS) != 0)) {
-		smal_fail(SMAL_ERROR_INVALID, __func__, "unknown flags", NULL, "%#x", flags);
+	if ((flags & ~(unsigned)SMAL_HANDLE_FLAGS) != 0) {
+		smal_fail(SMAL_ERROR_INVALID, function, "unknown flags", NULL, "%#x", flags);
 		return 0;
 	}
-	flags *= SMAL_CONTROL_PURGEABLE;
-	if (SMAL_UNLIKELY(bytes >= SMAL_HANDLE_LARGE_BYTES && heap->reservation != NULL))
-		return alloc_large(heap, bytes, flags);
-	if (SMAL_UNLIKELY(granules == 0))
+	if (bytes >= SMAL_HANDLE_LARGE_BYTES && heap->reservation != NULL)
+		return alloc_large(heap, bytes, flags * SMAL_CONTROL_PURGEABLE);
+	if (granules == 0)
 		return 0;
 	locked = smal_handle_enter(heap);
 	index = smal_node_take(heap, granules);
 	if (SMAL_UNLIKELY(index == 0))
 		index = provide(heap, bytes, granules, locked);
-	if (SMAL_UNLIKELY(index == 0)) {
-		smal_handle_leave(heap, locked);
-		return 0;
-	}
-	entry = smal_entry(heap, index);
-	control = (entry->control & ~(uint32_t)SMAL_CONTROL_LISTED) | SMAL_CONTROL_USED | flags |
-	          smal_handle_slack(bytes, granules);
-	smal_atomic_store_u32(&entry->control, control);
-	heap->free_granules -= granules;
-	heap->stats.blocks++;
-	heap->stats.block_bytes += bytes;
-	handle = smal_handle_of(heap, index, control);
+	if (index != 0)
+		handle = make_block(heap, index, bytes, granules, flags);
 	smal_handle_leave(heap, locked);
 	if (SMAL_UNLIKELY(heap->lower_due))
 		tell_lower(heap);
 	return handle;
+}
+
+smal_handle smal_handle_alloc(struct smal_handle_heap *heap, size_t bytes, unsigned flags)
+{
+	uint32_t granules = (uint32_t)((bytes - 1) >> SMAL_GRANULE_LOG2) + 1, index;
+
+	if (SMAL_LIKELY(bytes - 1 < (SMAL_HANDLE_SMALL - 1) << SMAL_GRANULE_LOG2 && heap != NULL &&
+	                heap->magic == SMAL_HANDLE_MAGIC && flags <= SMAL_HANDLE_FLAGS &&
+	                smal_os_single_threaded())) {
+		index = smal_hole_pop(heap, granules);
+		if (SMAL_LIKELY(index != 0))
+			return make_block(heap, index, bytes, granules, flags);
+	}
+	return alloc_slow(heap, bytes, flags);
 }
 
 /* ---- Freeing ---- */
@@ -220,36 +238,31 @@ smal_handle smal_handle_alloc(struct smal_handle_heap *heap, size_t bytes, unsig
 /* With the lock; the entry is the calling thread's. */
 static void end_block(struct smal_handle_heap *heap, uint32_t index, uint32_t control)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
-	uint32_t granules;
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 
 	if (SMAL_UNLIKELY((control & (SMAL_CONTROL_PURGED | SMAL_CONTROL_LARGE)) != 0)) {
-		if ((control & SMAL_CONTROL_PURGED) == 0) {
-			heap->stats.blocks--;
-			heap->stats.block_bytes -= smal_large_of(entry)->bytes;
+		if ((control & SMAL_CONTROL_PURGED) == 0)
 			smal_large_end(heap, entry);
-		}
 		smal_entry_give(heap, index);
 		return;
 	}
-	granules = smal_node_granules(heap, entry);
-	heap->free_granules += granules;
-	heap->unfolded += granules;
-	heap->stats.blocks--;
-	heap->stats.block_bytes -=
-		((size_t)granules << SMAL_GRANULE_LOG2) - smal_entry_slack(control);
+	heap->free_granules += smal_node_granules(heap, entry);
+	heap->unfolded = true;
 	/* The last one can become longer or shorter, and is taken first for that. */
 	if (entry->next != 0)
 		smal_hole_list(heap, index);
+	if (SMAL_UNLIKELY(heap->free_granules > heap->fold_granules))
+		smal_holes_fold(heap);
 }
 
-enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_handle handle)
+static SMAL_NOINLINE enum smal_error free_slow(struct smal_handle_heap *heap, smal_handle handle)
 {
-	struct smal_entry *entry;
+	static const char function[] = "smal_handle_free";
+	struct smal_handle_entry *entry;
 	uint32_t control;
 	bool locked;
 
-	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
+	if (smal_handle_heap_check(heap, function) != SMAL_OK)
 		return SMAL_ERROR_INVALID;
 	if (handle == 0)
 		return SMAL_OK;
@@ -267,11 +280,34 @@ enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_handle hand
 fail:
 	smal_handle_leave(heap, locked);
 	if (entry == NULL)
-		return smal_handle_fail(heap, handle, __func__);
-	return smal_fail(SMAL_ERROR_BUSY, __func__, "block is locked", NULL,
+		return smal_handle_fail(heap, handle, function);
+	return smal_fail(SMAL_ERROR_BUSY, function, "block is locked", NULL,
 	                 "handle %08lx:%08lx, locked %lu times", (unsigned long)(handle >> 32),
 	                 (unsigned long)(uint32_t)handle,
 	                 (unsigned long)(control & SMAL_CONTROL_LOCKS));
+}
+
+enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_handle handle)
+{
+	struct smal_handle_entry *entry;
+	uint32_t control, granules;
+
+	if (!smal_handle_may_be(heap, handle) || !smal_os_single_threaded())
+		return free_slow(heap, handle);
+	entry = smal_entry(heap, (uint32_t)handle);
+	control = entry->control;
+	if (SMAL_UNLIKELY((control & (SMAL_CONTROL_PLAIN | SMAL_CONTROL_LOCKS)) !=
+	                          smal_control_wanted(heap, handle) ||
+	                  entry->next == 0 || heap->free_granules >= heap->fold_granules))
+		return free_slow(heap, handle);
+	granules = smal_entry(heap, entry->next)->place - entry->place;
+	if (SMAL_UNLIKELY(granules >= SMAL_HANDLE_SMALL))
+		return free_slow(heap, handle);
+	entry->control = smal_generation_next(control) | SMAL_CONTROL_LISTED;
+	smal_hole_push(heap, (uint32_t)handle, granules);
+	heap->free_granules += granules;
+	heap->unfolded = true;
+	return SMAL_OK;
 }
 
 /* ---- Purging ---- */
@@ -280,7 +316,7 @@ fail:
  * Returns the bytes of the hole. */
 static size_t purge(struct smal_handle_heap *heap, uint32_t before, uint32_t index)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t control = smal_atomic_load_u32(&entry->control), hole = before;
 	uint32_t granules = smal_node_granules(heap, entry);
 	bool joins = before != 0 && !smal_entry_is_used(smal_entry(heap, before));
@@ -300,11 +336,8 @@ static size_t purge(struct smal_handle_heap *heap, uint32_t before, uint32_t ind
 		smal_node_replace(heap, index, hole);
 	entry->place = SMAL_NOWHERE;
 	heap->free_granules += granules;
-	heap->unfolded += granules;
-	heap->stats.blocks--;
+	heap->unfolded = true;
 	heap->stats.purged_blocks++;
-	heap->stats.block_bytes -=
-		((size_t)granules << SMAL_GRANULE_LOG2) - smal_entry_slack(control);
 	return (size_t)granules << SMAL_GRANULE_LOG2;
 }
 
@@ -315,7 +348,7 @@ static size_t purge_large(struct smal_handle_heap *heap)
 	size_t all = 0;
 
 	for (uint32_t index = 1; index <= made; index++) {
-		struct smal_entry *entry = smal_entry(heap, index);
+		struct smal_handle_entry *entry = smal_entry(heap, index);
 		uint32_t control = smal_atomic_load_u32(&entry->control);
 		size_t bytes;
 
@@ -326,9 +359,7 @@ static size_t purge_large(struct smal_handle_heap *heap)
 		bytes = smal_large_of(entry)->bytes;
 		smal_large_end(heap, entry);
 		entry->place = SMAL_NOWHERE;
-		heap->stats.blocks--;
 		heap->stats.purged_blocks++;
-		heap->stats.block_bytes -= bytes;
 		all += bytes;
 	}
 	return all;
@@ -370,7 +401,7 @@ size_t smal_handle_purge(struct smal_handle_heap *heap)
 enum smal_error smal_handle_set_purgeable(struct smal_handle_heap *heap, smal_handle handle,
                                           bool purgeable)
 {
-	struct smal_entry *entry;
+	struct smal_handle_entry *entry;
 	uint32_t control, new;
 
 	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)

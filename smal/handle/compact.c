@@ -42,7 +42,7 @@ struct walk {
 /* ---- Blocks ---- */
 
 /* Nobody can lock the block from now on. */
-static bool mark(struct smal_entry *entry)
+static bool mark(struct smal_handle_entry *entry)
 {
 	uint32_t control = smal_atomic_load_u32(&entry->control);
 
@@ -57,7 +57,7 @@ static bool mark(struct smal_entry *entry)
 /* The block is in its new place: whoever wants to know is told, and it can be locked. */
 static void unmark(struct smal_handle_heap *heap, uint32_t index, uint32_t from)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t control = entry->control;
 	size_t bytes;
 
@@ -99,7 +99,7 @@ static uint32_t mark_run(struct walk *walk, uint32_t *last)
 
 	*last = 0;
 	while (at != 0 && walk->nodes < STEP_NODES) {
-		struct smal_entry *entry = smal_entry(heap, at);
+		struct smal_handle_entry *entry = smal_entry(heap, at);
 
 		if (!smal_entry_is_used(entry) ||
 		    (*last != 0 && smal_node_limit(heap, entry) - begin > STEP_GRANULES) ||
@@ -116,7 +116,7 @@ static uint32_t mark_run(struct walk *walk, uint32_t *last)
 static void move_run(struct walk *walk, uint32_t last, uint32_t after)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	struct smal_entry *gap = smal_entry(heap, walk->gap);
+	struct smal_handle_entry *gap = smal_entry(heap, walk->gap);
 	uint32_t begin = smal_entry(heap, walk->at)->place, to = gap->place;
 	uint32_t end = smal_node_limit(heap, smal_entry(heap, last)), first = walk->at;
 	uint32_t down = begin - to, place = to, at, next;
@@ -131,7 +131,7 @@ static void move_run(struct walk *walk, uint32_t last, uint32_t after)
 	if (heap->pages[page_of(to)] == walk->gap)
 		heap->pages[page_of(to)] = first;
 	for (at = first; at != after; at = next) {
-		struct smal_entry *entry = smal_entry(heap, at);
+		struct smal_handle_entry *entry = smal_entry(heap, at);
 
 		next = entry->next;
 		entry->place -= down;
@@ -167,7 +167,7 @@ static void move_run(struct walk *walk, uint32_t last, uint32_t after)
 
 static bool is_gap(const struct smal_handle_heap *heap, const struct smal_gap *gap)
 {
-	const struct smal_entry *entry = smal_entry(heap, gap->node);
+	const struct smal_handle_entry *entry = smal_entry(heap, gap->node);
 
 	return smal_entry_is_hole(entry) &&
 	       (gap->before == 0 ? heap->first == gap->node
@@ -226,7 +226,7 @@ static bool move_back(struct walk *walk, unsigned which)
 {
 	struct smal_handle_heap *heap = walk->heap;
 	uint32_t index = walk->at, to = heap->gap[which].node, gap = walk->gap, from, end;
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t granules = smal_node_granules(heap, entry);
 
 	if (gap == 0)
@@ -290,7 +290,7 @@ static void pass(struct walk *walk)
 static void meet_block(struct walk *walk)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	const struct smal_entry *entry = smal_entry(heap, walk->at);
+	const struct smal_handle_entry *entry = smal_entry(heap, walk->at);
 	uint32_t last = 0, after;
 	int fits = -1;
 
@@ -335,7 +335,7 @@ static void end_walk(struct walk *walk)
 	heap->walked = 0;
 	heap->walking = false;
 	heap->gap_count = 0;
-	heap->unfolded = 0;
+	smal_holes_folded(heap);
 	heap->stats.compactions++;
 	if (heap->top / 3 < smal_handle_room(heap, 0) / 4)
 		heap->told_lower = heap->told_higher = false;

@@ -38,7 +38,8 @@
  *   M1  the nodes tile [0, top): first begins at 0, each next one begins later
  *   M2  a node is a block or a hole; an entry on no list is spare, purged or large
  *   M3  page p's word is the first node that begins in it, 0 if none does
- *   M4  the counts are those of the nodes; no block has more slack than its last granule
+ *   M4  the granules of the holes are counted, and the large blocks; no block has more
+ *       slack than its last granule
  *   M5  spare entries are a list of spare_count; an entry's MOVING is clear but while
  *       the heap's lock is held
  */
@@ -51,21 +52,20 @@
 #include <smal/base/list.h>
 #include <smal/space/provider.h>
 
-struct smal_entry {
-	/* In granules; NOWHERE: on no list. Large: half of a pointer, as next. */
-	volatile uint32_t place;
-	volatile uint32_t control;
-	/* The next node, or spare entry; 0: none. */
-	uint32_t next;
-};
+/*
+ * struct smal_handle_entry:
+ *   place    in granules; NOWHERE: on no list. Large: half of a pointer, as next
+ *   control  below
+ *   next     the next node, or spare entry; 0: none
+ */
 
 /* A control word. */
 enum {
-	SMAL_CONTROL_LOCKS = 0xff,
+	SMAL_CONTROL_LOCKS = SMAL_HANDLE_LOCKS,
 	/* Bytes of the last granule that were not asked for; 16 for a block of none. */
 	SMAL_CONTROL_SLACK_LOG2 = 8,
 	SMAL_CONTROL_SLACK = 0x1f << SMAL_CONTROL_SLACK_LOG2,
-	SMAL_CONTROL_USED = 1 << 13,
+	SMAL_CONTROL_USED = SMAL_HANDLE_USED,
 	SMAL_CONTROL_MOVING = 1 << 14,
 	SMAL_CONTROL_PURGEABLE = 1 << 15,
 	SMAL_CONTROL_TELL = 1 << 16,
@@ -103,13 +103,15 @@ struct smal_gap {
 };
 
 struct smal_handle_heap {
-	uint32_t magic;
-	/* Of its handles, and the generation that new entries begin with. */
-	uint32_t number, first_generation;
-	/* Entries there are; the table ends below `table`: entry i is table[-i]. */
+	/* As struct smal_handle_view. */
+	uint32_t magic, number;
 	volatile uint32_t entries;
-	struct smal_entry *table;
+	struct smal_handle_entry *table;
 	char *base;
+	const volatile char *single;
+
+	/* That new entries begin with. */
+	uint32_t first_generation;
 	uint32_t *pages;
 	struct smal_os_lock lock;
 
@@ -120,8 +122,10 @@ struct smal_handle_heap {
 	uint64_t small_mask;
 	uint32_t bin_mask;
 	uint32_t small[SMAL_HANDLE_SMALL], bin[SMAL_HANDLE_BINS];
-	/* Granules of all holes; those freed since they were last put together. */
-	uint32_t free_granules, unfolded;
+	/* Granules of all holes; as many there were when they were last put together, and
+	 * whether any has come since; how many it takes for a free to do that again. */
+	uint32_t free_granules, folded_granules, fold_granules;
+	bool unfolded;
 
 	/* The node before the one that the compaction under way comes to; 0: it is at
 	 * the beginning. */
@@ -143,6 +147,8 @@ struct smal_handle_heap {
 	struct smal_account account;
 	struct smal_area block_area, page_area;
 	char *reservation, *table_base, *table_committed;
+	/* Granules that can be used as they are. */
+	uint32_t ready;
 	size_t reservation_bytes;
 	struct smal_heap *large;
 
@@ -151,35 +157,35 @@ struct smal_handle_heap {
 
 /* ---- Entries ---- */
 
-static inline struct smal_entry *smal_entry(const struct smal_handle_heap *heap, uint32_t index)
+static inline struct smal_handle_entry *smal_entry(const struct smal_handle_heap *heap, uint32_t index)
 {
 	return heap->table - index;
 }
 
-static inline bool smal_entry_is_used(const struct smal_entry *entry)
+static inline bool smal_entry_is_used(const struct smal_handle_entry *entry)
 {
 	return (entry->control & SMAL_CONTROL_USED) != 0;
 }
 
 /* A hole or a block of the list. */
-static inline bool smal_entry_is_node(const struct smal_entry *entry)
+static inline bool smal_entry_is_node(const struct smal_handle_entry *entry)
 {
 	return entry->place != SMAL_NOWHERE && (entry->control & SMAL_CONTROL_LARGE) == 0;
 }
 
-static inline bool smal_entry_is_hole(const struct smal_entry *entry)
+static inline bool smal_entry_is_hole(const struct smal_handle_entry *entry)
 {
 	return !smal_entry_is_used(entry) && entry->place != SMAL_NOWHERE;
 }
 
 static inline uint32_t smal_node_limit(const struct smal_handle_heap *heap,
-                                       const struct smal_entry *entry)
+                                       const struct smal_handle_entry *entry)
 {
 	return entry->next != 0 ? smal_entry(heap, entry->next)->place : heap->top;
 }
 
 static inline uint32_t smal_node_granules(const struct smal_handle_heap *heap,
-                                          const struct smal_entry *entry)
+                                          const struct smal_handle_entry *entry)
 {
 	return smal_node_limit(heap, entry) - entry->place;
 }
@@ -224,6 +230,61 @@ static inline smal_handle smal_handle_of(const struct smal_handle_heap *heap, ui
 	       index;
 }
 
+/* What has to be so of a block for the short ways: that much of its control word is
+ * what its handle says. */
+enum { SMAL_CONTROL_FLAGS = SMAL_CONTROL_USED | SMAL_CONTROL_MOVING | SMAL_CONTROL_LARGE |
+	                    SMAL_CONTROL_PURGED };
+#define SMAL_CONTROL_PLAIN (~(uint32_t)0 << SMAL_CONTROL_GENERATION_LOG2 | SMAL_CONTROL_FLAGS)
+_Static_assert(SMAL_CONTROL_PLAIN == (uint32_t)SMAL_HANDLE_PLAIN, "handle.h knows the flags");
+
+/* The heap's number stands in a handle where the flags are in a control word. */
+static inline uint32_t smal_control_wanted(const struct smal_handle_heap *heap, smal_handle handle)
+{
+	return ((uint32_t)(handle >> 32) ^ heap->number) | SMAL_CONTROL_USED;
+}
+
+/* True if a handle may be one of the heap's, which may be none. */
+static inline bool smal_handle_may_be(const struct smal_handle_heap *heap, smal_handle handle)
+{
+	return SMAL_LIKELY(heap != NULL && heap->magic == SMAL_HANDLE_MAGIC &&
+	                   (uint32_t)handle - 1 < smal_atomic_load_u32(&heap->entries));
+}
+
+/* ---- Holes on stacks ---- */
+
+static inline uint32_t *smal_hole_link(const struct smal_handle_heap *heap,
+                                       const struct smal_handle_entry *entry)
+{
+	return (uint32_t *)(void *)smal_granule(heap, entry->place);
+}
+
+/* Puts a hole of a small size on its stack; its control word says so already. */
+static inline void smal_hole_push(struct smal_handle_heap *heap, uint32_t index, uint32_t granules)
+{
+	uint32_t *stack = &heap->small[granules];
+
+	if (*stack == 0)
+		heap->small_mask |= (uint64_t)1 << granules;
+	*smal_hole_link(heap, smal_entry(heap, index)) = *stack;
+	*stack = index;
+}
+
+/* Takes a hole of exactly a small size off its stack; its control word still says that
+ * it is listed. 0: what the stack names is none. */
+static inline uint32_t smal_hole_pop(struct smal_handle_heap *heap, uint32_t granules)
+{
+	uint32_t index = heap->small[granules];
+	const struct smal_handle_entry *entry = smal_entry(heap, index);
+
+	if (index - 1 >= heap->entries ||
+	    (entry->control & (SMAL_CONTROL_USED | SMAL_CONTROL_LISTED)) != SMAL_CONTROL_LISTED ||
+	    smal_node_granules(heap, entry) != granules)
+		return 0;
+	heap->small[granules] = *smal_hole_link(heap, entry);
+	__builtin_prefetch(smal_entry(heap, heap->small[granules]));
+	return index;
+}
+
 /* ---- With other threads, or without ---- */
 
 /* Takes the lock if there is anybody else; gives it if it was taken. */
@@ -242,7 +303,7 @@ static inline void smal_handle_leave(struct smal_handle_heap *heap, bool locked)
 }
 
 /* Changes a control word; false: another thread was faster. */
-static inline bool smal_control_swap(struct smal_entry *entry, uint32_t old, uint32_t new)
+static inline bool smal_control_swap(struct smal_handle_entry *entry, uint32_t old, uint32_t new)
 {
 	if (smal_os_single_threaded()) {
 		entry->control = new;
@@ -261,7 +322,11 @@ void smal_entry_give(struct smal_handle_heap *heap, uint32_t index);
 void smal_entries_trim(struct smal_handle_heap *heap);
 
 /* Makes blocks' memory and pages' words up to a place usable. False: no memory. */
-bool smal_handle_commit(struct smal_handle_heap *heap, uint32_t top);
+bool smal_handle_commit_slow(struct smal_handle_heap *heap, uint32_t top);
+static inline bool smal_handle_commit(struct smal_handle_heap *heap, uint32_t top)
+{
+	return SMAL_LIKELY(top <= heap->ready) || smal_handle_commit_slow(heap, top);
+}
 /* Granules that top could be raised to, with as many new entries. */
 uint32_t smal_handle_room(const struct smal_handle_heap *heap, uint32_t entries);
 
@@ -284,6 +349,8 @@ void smal_hole_list(struct smal_handle_heap *heap, uint32_t index);
 uint32_t smal_hole_take(struct smal_handle_heap *heap, uint32_t granules);
 /* Puts holes beside each other together, and lists all. */
 void smal_holes_fold(struct smal_handle_heap *heap);
+/* They are together as they are. */
+void smal_holes_folded(struct smal_handle_heap *heap);
 /* Gives whole pages inside of a hole back to the system. */
 void smal_hole_discard(struct smal_handle_heap *heap, uint32_t index);
 /* Cuts a node: a hole begins at the place. False: no entry. */
@@ -304,10 +371,10 @@ struct smal_large {
 	size_t bytes;
 };
 
-struct smal_large *smal_large_of(const struct smal_entry *entry);
+struct smal_large *smal_large_of(const struct smal_handle_entry *entry);
 /* With the lock. False: no memory. */
-bool smal_large_make(struct smal_handle_heap *heap, struct smal_entry *entry, size_t bytes);
-void smal_large_end(struct smal_handle_heap *heap, struct smal_entry *entry);
+bool smal_large_make(struct smal_handle_heap *heap, struct smal_handle_entry *entry, size_t bytes);
+void smal_large_end(struct smal_handle_heap *heap, struct smal_handle_entry *entry);
 
 /* ---- Compaction (compact.c) ---- */
 
@@ -322,6 +389,6 @@ enum smal_error smal_handle_fail(struct smal_handle_heap *heap, smal_handle hand
 /* The heap, or the sink is told. */
 enum smal_error smal_handle_heap_check(const struct smal_handle_heap *heap, const char *function);
 /* The entry of a handle that is a block's, or that was purged; else NULL. */
-struct smal_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle);
+struct smal_handle_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle);
 
 #endif

@@ -15,10 +15,15 @@ enum { HEAD_BYTES = SMAL_ID_BYTES };
 /* Of the next heap. */
 static volatile uint32_t next_number;
 
+_Static_assert(offsetof(struct smal_handle_heap, single) ==
+                       offsetof(struct smal_handle_view, single),
+               "a view is the beginning of a heap");
+
 static void init(struct smal_handle_heap *heap, const struct smal_handle_options *options)
 {
 	heap->number = smal_atomic_add_u32(&next_number, 1) &
 	               (((uint32_t)1 << SMAL_HANDLE_HEAP_BITS) - 1);
+	heap->single = smal_os_single;
 	heap->moved = options->moved;
 	heap->low = options->low;
 	heap->user = options->user;
@@ -33,7 +38,8 @@ static bool make_first_entry(struct smal_handle_heap *heap)
 	if (index == 0)
 		return false;
 	smal_entry_give(heap, index);
-	heap->magic = SMAL_MAGIC_HANDLE_HEAP;
+	smal_holes_folded(heap);
+	heap->magic = SMAL_HANDLE_MAGIC;
 	return true;
 }
 
@@ -58,7 +64,7 @@ static struct smal_handle_heap *make_in_buffer(const struct smal_handle_options 
 	heap->account.provider = &smal_provider_buffer;
 	heap->pages = (uint32_t *)pages;
 	heap->base = (char *)smal_round_up(pages + words * sizeof(uint32_t), SMAL_GRANULE);
-	heap->table = (struct smal_entry *)limit;
+	heap->table = (struct smal_handle_entry *)limit;
 	return make_first_entry(heap) ? heap : NULL;
 }
 
@@ -67,7 +73,7 @@ static struct smal_handle_heap *make_in_buffer(const struct smal_handle_options 
 /* A table for blocks of 16 bytes each, or, if that is gigabytes, of 64. */
 static size_t table_bytes(size_t block_bytes)
 {
-	size_t most = block_bytes / SMAL_GRANULE * sizeof(struct smal_entry);
+	size_t most = block_bytes / SMAL_GRANULE * sizeof(struct smal_handle_entry);
 
 	if (most >> 31 != 0)
 		most = smal_max((size_t)1 << 31, most / 4);
@@ -127,7 +133,7 @@ static struct smal_handle_heap *make(const struct smal_handle_options *options)
 		                              .bytes = page_bytes(block_bytes) };
 	heap->pages = (uint32_t *)(void *)heap->page_area.base;
 	heap->table_base = heap->page_area.base + heap->page_area.bytes;
-	heap->table = (struct smal_entry *)(void *)(base + bytes);
+	heap->table = (struct smal_handle_entry *)(void *)(base + bytes);
 	heap->table_committed = base + bytes;
 	/* The ends of a table are touched a little at a time, like a stack. */
 	smal_os_huge(base, bytes, false);

@@ -13,9 +13,12 @@
 /* Holes of a bin that are tried for one that is large enough. */
 enum { TRIES = 8 };
 
+/* Granules that have to be freed at least before a free puts holes together. */
+enum { FOLD_LEAST = (1 << 20) / SMAL_GRANULE };
+
 static uint32_t *link_of(const struct smal_handle_heap *heap, uint32_t index)
 {
-	return (uint32_t *)(void *)smal_granule(heap, smal_entry(heap, index)->place);
+	return smal_hole_link(heap, smal_entry(heap, index));
 }
 
 static unsigned log2_of(uint32_t granules)
@@ -41,7 +44,7 @@ static uint32_t *stack_of(struct smal_handle_heap *heap, uint32_t granules)
 
 void smal_hole_list(struct smal_handle_heap *heap, uint32_t index)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t *stack = stack_of(heap, smal_node_granules(heap, entry));
 
 	*link_of(heap, index) = *stack;
@@ -52,7 +55,7 @@ void smal_hole_list(struct smal_handle_heap *heap, uint32_t index)
 /* Granules of what a stack names; 0: it is no hole that was listed. */
 static uint32_t listed(const struct smal_handle_heap *heap, uint32_t index)
 {
-	const struct smal_entry *entry = smal_entry(heap, index);
+	const struct smal_handle_entry *entry = smal_entry(heap, index);
 
 	if (index - 1 >= heap->entries || !smal_entry_is_hole(entry) ||
 	    (entry->control & SMAL_CONTROL_LISTED) == 0)
@@ -73,13 +76,15 @@ static uint32_t pop(struct smal_handle_heap *heap, uint32_t *stack)
 /* A hole of exactly a small size. */
 static uint32_t take_small(struct smal_handle_heap *heap, uint32_t granules)
 {
-	uint32_t *stack = &heap->small[granules];
+	uint32_t index = smal_hole_pop(heap, granules);
 
-	if (SMAL_LIKELY(listed(heap, *stack) == granules))
-		return pop(heap, stack);
-	*stack = 0;
-	heap->small_mask &= ~((uint64_t)1 << granules);
-	return 0;
+	if (index != 0) {
+		smal_entry(heap, index)->control &= ~(uint32_t)SMAL_CONTROL_LISTED;
+	} else {
+		heap->small[granules] = 0;
+		heap->small_mask &= ~((uint64_t)1 << granules);
+	}
+	return index;
 }
 
 /* A hole of a bin, as large or larger. A stack that leads astray ends there. */
@@ -132,7 +137,7 @@ bool smal_node_cut(struct smal_handle_heap *heap, uint32_t index, uint32_t place
 
 uint32_t smal_hole_take(struct smal_handle_heap *heap, uint32_t granules)
 {
-	const struct smal_entry *entry;
+	const struct smal_handle_entry *entry;
 	uint32_t index;
 
 	if (granules < SMAL_HANDLE_SMALL && heap->small[granules] != 0) {
@@ -169,7 +174,7 @@ static void lower_top(struct smal_handle_heap *heap, uint32_t before, uint32_t i
 /* Lists a hole behind those of its size that were listed before. */
 static void append(struct smal_handle_heap *heap, uint32_t index, uint32_t *ends)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t granules = smal_node_granules(heap, entry);
 	uint32_t *stack = stack_of(heap, granules);
 	uint32_t *end = &ends[granules < SMAL_HANDLE_SMALL
@@ -185,7 +190,7 @@ static void append(struct smal_handle_heap *heap, uint32_t index, uint32_t *ends
 	entry->control |= SMAL_CONTROL_LISTED;
 }
 
-void smal_holes_fold(struct smal_handle_heap *heap)
+static void fold(struct smal_handle_heap *heap)
 {
 	uint32_t ends[SMAL_HANDLE_SMALL + SMAL_HANDLE_BINS] = { 0 }, before = 0;
 
@@ -194,9 +199,8 @@ void smal_holes_fold(struct smal_handle_heap *heap)
 	for (unsigned i = 0; i < SMAL_HANDLE_BINS; i++)
 		heap->bin[i] = 0;
 	heap->small_mask = heap->bin_mask = 0;
-	heap->unfolded = 0;
 	for (uint32_t at = heap->first, next; at != 0; before = at, at = next) {
-		const struct smal_entry *entry = smal_entry(heap, at);
+		const struct smal_handle_entry *entry = smal_entry(heap, at);
 
 		next = entry->next;
 		if (smal_entry_is_used(entry))
@@ -212,9 +216,22 @@ void smal_holes_fold(struct smal_handle_heap *heap)
 	}
 }
 
+void smal_holes_folded(struct smal_handle_heap *heap)
+{
+	heap->unfolded = false;
+	heap->folded_granules = heap->free_granules;
+	heap->fold_granules = heap->free_granules + (uint32_t)smal_max(heap->top / 2, FOLD_LEAST);
+}
+
+void smal_holes_fold(struct smal_handle_heap *heap)
+{
+	fold(heap);
+	smal_holes_folded(heap);
+}
+
 void smal_hole_discard(struct smal_handle_heap *heap, uint32_t index)
 {
-	const struct smal_entry *entry = smal_entry(heap, index);
+	const struct smal_handle_entry *entry = smal_entry(heap, index);
 	size_t page = smal_os_page_bytes();
 	char *base = smal_granule(heap, entry->place) + SMAL_GRANULE;
 	char *limit = smal_granule(heap, smal_node_limit(heap, entry));

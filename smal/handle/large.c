@@ -9,7 +9,7 @@
  */
 #include <smal/handle/handle.h>
 
-struct smal_large *smal_large_of(const struct smal_entry *entry)
+struct smal_large *smal_large_of(const struct smal_handle_entry *entry)
 {
 	return (struct smal_large *)(uintptr_t)((uint64_t)entry->next << 32 | entry->place);
 }
@@ -19,7 +19,7 @@ static bool heap_is_there(struct smal_handle_heap *heap)
 	return heap->large != NULL || smal_heap_create(NULL, &heap->large) == SMAL_OK;
 }
 
-bool smal_large_make(struct smal_handle_heap *heap, struct smal_entry *entry, size_t bytes)
+bool smal_large_make(struct smal_handle_heap *heap, struct smal_handle_entry *entry, size_t bytes)
 {
 	struct smal_large *large;
 	int saved = smal_os_errno();
@@ -46,7 +46,7 @@ fail:
 	return false;
 }
 
-void smal_large_end(struct smal_handle_heap *heap, struct smal_entry *entry)
+void smal_large_end(struct smal_handle_heap *heap, struct smal_handle_entry *entry)
 {
 	struct smal_large *large = smal_large_of(entry);
 

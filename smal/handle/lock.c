@@ -14,11 +14,6 @@
 #include <smal/handle/handle.h>
 #include <smal/base/fail.h>
 
-/* What has to be so for the short way. */
-#define PLAIN                                                                            \
-	(~(uint32_t)0 << SMAL_CONTROL_GENERATION_LOG2 | SMAL_CONTROL_USED |              \
-	 SMAL_CONTROL_MOVING | SMAL_CONTROL_LARGE | SMAL_CONTROL_PURGED)
-
 /* Spins before the heap's lock is waited for. */
 enum { SPINS = 100 };
 
@@ -35,13 +30,13 @@ static uint32_t heap_of(smal_handle handle)
 
 enum smal_error smal_handle_heap_check(const struct smal_handle_heap *heap, const char *function)
 {
-	if (SMAL_LIKELY(heap != NULL && heap->magic == SMAL_MAGIC_HANDLE_HEAP))
+	if (SMAL_LIKELY(heap != NULL && heap->magic == SMAL_HANDLE_MAGIC))
 		return SMAL_OK;
 	return smal_fail(SMAL_ERROR_INVALID, function, "not a heap of handles", heap, "%s",
 	                 heap != NULL && heap->magic == SMAL_MAGIC_GONE ? "one that has ended" : "");
 }
 
-struct smal_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle)
+struct smal_handle_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle)
 {
 	uint32_t index = (uint32_t)handle, control;
 
@@ -75,7 +70,7 @@ enum smal_error smal_handle_fail(struct smal_handle_heap *heap, smal_handle hand
 }
 
 /* Waits until nobody moves anything. */
-static void wait_for_move(struct smal_handle_heap *heap, const struct smal_entry *entry)
+static void wait_for_move(struct smal_handle_heap *heap, const struct smal_handle_entry *entry)
 {
 	for (unsigned i = 0; i < SPINS; i++)
 		if ((smal_atomic_load_u32(&entry->control) & SMAL_CONTROL_MOVING) == 0)
@@ -84,7 +79,7 @@ static void wait_for_move(struct smal_handle_heap *heap, const struct smal_entry
 	smal_os_lock_give(&heap->lock);
 }
 
-static void *address_of(const struct smal_handle_heap *heap, const struct smal_entry *entry,
+static void *address_of(const struct smal_handle_heap *heap, const struct smal_handle_entry *entry,
                         uint32_t control)
 {
 	if ((control & SMAL_CONTROL_LARGE) != 0)
@@ -95,7 +90,7 @@ static void *address_of(const struct smal_handle_heap *heap, const struct smal_e
 /* Everything but the usual. */
 static SMAL_NOINLINE void *lock_slow(struct smal_handle_heap *heap, smal_handle handle)
 {
-	struct smal_entry *entry;
+	struct smal_handle_entry *entry;
 	uint32_t control;
 
 	if (smal_handle_heap_check(heap, "smal_handle_lock") != SMAL_OK)
@@ -123,41 +118,40 @@ static SMAL_NOINLINE void *lock_slow(struct smal_handle_heap *heap, smal_handle 
 	}
 }
 
-void *smal_handle_lock(struct smal_handle_heap *heap, smal_handle handle)
+/* With other threads this is the usual way. */
+void *smal_handle_lock_slow(struct smal_handle_heap *heap, smal_handle handle)
 {
-	uint32_t index = (uint32_t)handle, control, wanted;
-	struct smal_entry *entry;
+	struct smal_handle_entry *entry;
+	uint32_t control;
 
-	if (SMAL_UNLIKELY(heap == NULL || heap->magic != SMAL_MAGIC_HANDLE_HEAP ||
-	                  index - 1 >= smal_atomic_load_u32(&heap->entries)))
+	if (!smal_handle_may_be(heap, handle))
 		return lock_slow(heap, handle);
-	entry = smal_entry(heap, index);
+	entry = smal_entry(heap, (uint32_t)handle);
 	control = smal_atomic_load_u32(&entry->control);
-	/* The heap's number stands where the flags are. */
-	wanted = ((uint32_t)(handle >> 32) ^ heap->number) | SMAL_CONTROL_USED;
-	if (SMAL_UNLIKELY((control & PLAIN) != wanted ||
+	if (SMAL_UNLIKELY((control & SMAL_CONTROL_PLAIN) != smal_control_wanted(heap, handle) ||
 	                  (control & SMAL_CONTROL_LOCKS) == SMAL_CONTROL_LOCKS ||
 	                  !smal_control_swap(entry, control, control + 1)))
 		return lock_slow(heap, handle);
 	return smal_granule(heap, entry->place);
 }
 
-enum smal_error smal_handle_unlock(struct smal_handle_heap *heap, smal_handle handle)
+enum smal_error smal_handle_unlock_slow(struct smal_handle_heap *heap, smal_handle handle)
 {
-	struct smal_entry *entry;
+	static const char function[] = "smal_handle_unlock";
+	struct smal_handle_entry *entry;
 	uint32_t control;
 
-	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
+	if (smal_handle_heap_check(heap, function) != SMAL_OK)
 		return SMAL_ERROR_INVALID;
 	do {
 		entry = smal_handle_entry(heap, handle);
-		if (SMAL_UNLIKELY(entry == NULL))
-			return smal_handle_fail(heap, handle, __func__);
+		if (entry == NULL)
+			return smal_handle_fail(heap, handle, function);
 		control = smal_atomic_load_u32(&entry->control);
-		if (SMAL_UNLIKELY((control & SMAL_CONTROL_LOCKS) == 0)) {
+		if ((control & SMAL_CONTROL_LOCKS) == 0) {
 			if ((control & SMAL_CONTROL_PURGED) != 0)
 				return SMAL_OK;
-			return smal_fail(SMAL_ERROR_INVALID, __func__, "block is not locked", NULL,
+			return smal_fail(SMAL_ERROR_INVALID, function, "block is not locked", NULL,
 			                 "handle %08lx:%08lx", (unsigned long)(handle >> 32),
 			                 (unsigned long)(uint32_t)handle);
 		}
@@ -168,7 +162,7 @@ enum smal_error smal_handle_unlock(struct smal_handle_heap *heap, smal_handle ha
 /* The address now, or NULL; *gone: there is no such block. */
 static void *look(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
 {
-	const struct smal_entry *entry;
+	const struct smal_handle_entry *entry;
 	uint32_t control;
 	void *address;
 
@@ -210,6 +204,6 @@ bool smal_handle_validate(struct smal_handle_heap *heap, smal_handle handle, con
 
 	/* What was read before is compared with where the block is after that. */
 	smal_atomic_fence();
-	return heap != NULL && heap->magic == SMAL_MAGIC_HANDLE_HEAP && address != NULL &&
+	return heap != NULL && heap->magic == SMAL_HANDLE_MAGIC && address != NULL &&
 	       look(heap, handle, &gone) == address;
 }

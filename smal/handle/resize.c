@@ -15,7 +15,7 @@
 /* Moves the beginning of a hole, which keeps its end. */
 static void move_hole(struct smal_handle_heap *heap, uint32_t before, uint32_t hole, uint32_t place)
 {
-	struct smal_entry *entry = smal_entry(heap, hole);
+	struct smal_handle_entry *entry = smal_entry(heap, hole);
 
 	smal_node_remove(heap, before, hole);
 	entry->place = place;
@@ -24,7 +24,7 @@ static void move_hole(struct smal_handle_heap *heap, uint32_t before, uint32_t h
 		smal_hole_list(heap, hole);
 }
 
-static uint32_t hole_behind(const struct smal_handle_heap *heap, const struct smal_entry *entry)
+static uint32_t hole_behind(const struct smal_handle_heap *heap, const struct smal_handle_entry *entry)
 {
 	uint32_t next = entry->next;
 
@@ -33,7 +33,7 @@ static uint32_t hole_behind(const struct smal_handle_heap *heap, const struct sm
 
 static bool shorten(struct smal_handle_heap *heap, uint32_t index, uint32_t granules)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t less = smal_node_granules(heap, entry) - granules, hole = hole_behind(heap, entry);
 
 	if (entry->next == 0) {
@@ -45,14 +45,14 @@ static bool shorten(struct smal_handle_heap *heap, uint32_t index, uint32_t gran
 	else if (!smal_node_cut(heap, index, entry->place + granules))
 		return false;
 	heap->free_granules += less;
-	heap->unfolded += less;
+	heap->unfolded = true;
 	return true;
 }
 
 /* Where it stands. */
 static bool lengthen(struct smal_handle_heap *heap, uint32_t index, uint32_t granules)
 {
-	const struct smal_entry *entry = smal_entry(heap, index);
+	const struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t limit = entry->place + granules, hole = hole_behind(heap, entry);
 	uint32_t more = granules - smal_node_granules(heap, entry), end;
 
@@ -92,7 +92,7 @@ static void tell_moved(const struct smal_handle_heap *heap, uint32_t index, cons
 }
 
 /* Nobody can lock the block until its control word is set again. */
-static bool begin_move(struct smal_entry *entry)
+static bool begin_move(struct smal_handle_entry *entry)
 {
 	uint32_t control;
 
@@ -104,7 +104,7 @@ static bool begin_move(struct smal_entry *entry)
 	return true;
 }
 
-static void end_move(struct smal_entry *entry, uint32_t set, uint32_t clear)
+static void end_move(struct smal_handle_entry *entry, uint32_t set, uint32_t clear)
 {
 	smal_atomic_store_u32(&entry->control,
 	                      (entry->control & ~(clear | SMAL_CONTROL_MOVING)) | set);
@@ -117,7 +117,7 @@ static void leave_place(struct smal_handle_heap *heap, uint32_t index, uint32_t 
 
 	smal_node_replace(heap, index, hole);
 	heap->free_granules += granules;
-	heap->unfolded += granules;
+	heap->unfolded = true;
 	if (smal_entry(heap, hole)->next != 0)
 		smal_hole_list(heap, hole);
 }
@@ -125,7 +125,7 @@ static void leave_place(struct smal_handle_heap *heap, uint32_t index, uint32_t 
 /* A node that was taken is not needed after all. */
 static void give_node(struct smal_handle_heap *heap, uint32_t node)
 {
-	heap->unfolded += smal_node_granules(heap, smal_entry(heap, node));
+	heap->unfolded = true;
 	if (smal_entry(heap, node)->next != 0)
 		smal_hole_list(heap, node);
 }
@@ -134,7 +134,7 @@ static void give_node(struct smal_handle_heap *heap, uint32_t node)
 static enum smal_error move_to_node(struct smal_handle_heap *heap, uint32_t index, uint32_t node,
                                     size_t old_bytes, size_t bytes)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	bool was_large = (entry->control & SMAL_CONTROL_LARGE) != 0;
 	uint32_t granules = smal_node_granules(heap, smal_entry(heap, node));
 	uint32_t hole = was_large ? 0 : smal_entry_take(heap, true);
@@ -169,7 +169,7 @@ static enum smal_error move_to_node(struct smal_handle_heap *heap, uint32_t inde
 static enum smal_error move_to_large(struct smal_handle_heap *heap, uint32_t index, size_t old_bytes,
                                      size_t bytes)
 {
-	struct smal_entry *entry = smal_entry(heap, index), made = { 0 };
+	struct smal_handle_entry *entry = smal_entry(heap, index), made = { 0 };
 	const char *from = smal_granule(heap, entry->place);
 	uint32_t hole = smal_entry_take(heap, true);
 	char *to;
@@ -199,7 +199,7 @@ fail:
 /* A large block becomes another large one; its pages are moved, not copied. */
 static enum smal_error resize_large(struct smal_handle_heap *heap, uint32_t index, size_t bytes)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	struct smal_large *large = smal_large_of(entry);
 	int saved = smal_os_errno();
 	char *from = large->address, *to;
@@ -224,7 +224,7 @@ static enum smal_error resize_large(struct smal_handle_heap *heap, uint32_t inde
 
 /* ---- All of them ---- */
 
-static void set_slack(struct smal_entry *entry, uint32_t slack)
+static void set_slack(struct smal_handle_entry *entry, uint32_t slack)
 {
 	uint32_t control;
 
@@ -234,7 +234,7 @@ static void set_slack(struct smal_entry *entry, uint32_t slack)
 	                          (control & ~(uint32_t)SMAL_CONTROL_SLACK) | slack));
 }
 
-static size_t bytes_of(const struct smal_handle_heap *heap, const struct smal_entry *entry)
+static size_t bytes_of(const struct smal_handle_heap *heap, const struct smal_handle_entry *entry)
 {
 	uint32_t control = entry->control;
 
@@ -249,7 +249,7 @@ static size_t bytes_of(const struct smal_handle_heap *heap, const struct smal_en
 /* Of a block of the list, where it stands. */
 static bool resize_here(struct smal_handle_heap *heap, uint32_t index, size_t bytes)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t granules = smal_handle_granules(bytes), has = smal_node_granules(heap, entry);
 
 	if (granules == 0 || (granules < has && !shorten(heap, index, granules)) ||
@@ -263,7 +263,7 @@ static bool resize_here(struct smal_handle_heap *heap, uint32_t index, size_t by
  * move the block itself. */
 static enum smal_error resize(struct smal_handle_heap *heap, uint32_t index, size_t bytes)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 	bool is_large = (entry->control & SMAL_CONTROL_LARGE) != 0;
 	bool to_large = heap->reservation != NULL && bytes >= SMAL_HANDLE_LARGE_BYTES;
 	size_t old_bytes = bytes_of(heap, entry);
@@ -290,7 +290,7 @@ static enum smal_error resize(struct smal_handle_heap *heap, uint32_t index, siz
 enum smal_error smal_handle_resize(struct smal_handle_heap *heap, smal_handle handle, size_t bytes)
 {
 	enum smal_error error = smal_handle_heap_check(heap, __func__);
-	struct smal_entry *entry;
+	struct smal_handle_entry *entry;
 	bool locked, purged;
 
 	if (error != SMAL_OK)
@@ -298,13 +298,8 @@ enum smal_error smal_handle_resize(struct smal_handle_heap *heap, smal_handle ha
 	locked = smal_handle_enter(heap);
 	entry = smal_handle_entry(heap, handle);
 	purged = entry != NULL && (entry->control & SMAL_CONTROL_PURGED) != 0;
-	if (entry != NULL && !purged) {
-		size_t old_bytes = bytes_of(heap, entry);
-
+	if (entry != NULL && !purged)
 		error = resize(heap, (uint32_t)handle, bytes);
-		if (error == SMAL_OK)
-			heap->stats.block_bytes += bytes - old_bytes;
-	}
 	smal_handle_leave(heap, locked);
 	if (entry == NULL)
 		return smal_handle_fail(heap, handle, __func__);
@@ -315,7 +310,7 @@ enum smal_error smal_handle_resize(struct smal_handle_heap *heap, smal_handle ha
 
 size_t smal_handle_size(struct smal_handle_heap *heap, smal_handle handle)
 {
-	const struct smal_entry *entry;
+	const struct smal_handle_entry *entry;
 	size_t bytes = 0;
 	bool locked;
 

@@ -17,7 +17,7 @@ enum { STEP_BYTES = 64 * 1024 };
 uint32_t smal_handle_room(const struct smal_handle_heap *heap, uint32_t entries)
 {
 	uintptr_t table = (uintptr_t)(heap->table - heap->entries) -
-	                  entries * sizeof(struct smal_entry);
+	                  entries * sizeof(struct smal_handle_entry);
 
 	if (heap->reservation != NULL)
 		return heap->limit;
@@ -31,20 +31,25 @@ static size_t step(const struct smal_area *area, size_t bytes)
 	return smal_min(smal_round_up(bytes, STEP_BYTES), area->bytes);
 }
 
-bool smal_handle_commit(struct smal_handle_heap *heap, uint32_t top)
+bool smal_handle_commit_slow(struct smal_handle_heap *heap, uint32_t top)
 {
-	size_t bytes = (size_t)top << SMAL_GRANULE_LOG2;
-	size_t words = ((size_t)top >> SMAL_HANDLE_PAGE_LOG2) + 1;
+	size_t bytes = (size_t)top << SMAL_GRANULE_LOG2, words;
 
 	if (top > smal_handle_room(heap, 0))
 		return false;
+	/* In a buffer the table may grow at any moment. */
 	if (heap->reservation == NULL)
 		return true;
-	return smal_area_commit(&heap->page_area, &heap->account,
-	                        step(&heap->page_area, words * sizeof(uint32_t))) &&
-	       (smal_area_commit(&heap->block_area, &heap->account,
-	                         step(&heap->block_area, bytes)) ||
-	        smal_area_commit(&heap->block_area, &heap->account, bytes));
+	if (!smal_area_commit(&heap->block_area, &heap->account, step(&heap->block_area, bytes)) &&
+	    !smal_area_commit(&heap->block_area, &heap->account, bytes))
+		return false;
+	top = (uint32_t)smal_min(heap->limit, heap->block_area.committed_bytes >> SMAL_GRANULE_LOG2);
+	words = ((size_t)top >> SMAL_HANDLE_PAGE_LOG2) + 1;
+	if (!smal_area_commit(&heap->page_area, &heap->account,
+	                      step(&heap->page_area, words * sizeof(uint32_t))))
+		return false;
+	heap->ready = top;
+	return true;
 }
 
 /* Memory for one entry more. */
@@ -75,7 +80,7 @@ uint32_t smal_entry_take(struct smal_handle_heap *heap, bool last)
 	uint32_t index = heap->spare, made = heap->entries;
 
 	if (heap->spare_count < 2 && made < UINT32_MAX - 1 && commit_entry(heap)) {
-		struct smal_entry *entry = smal_entry(heap, made + 1);
+		struct smal_handle_entry *entry = smal_entry(heap, made + 1);
 
 		entry->place = SMAL_NOWHERE;
 		entry->control = heap->first_generation;
@@ -92,7 +97,7 @@ uint32_t smal_entry_take(struct smal_handle_heap *heap, bool last)
 
 void smal_entry_give(struct smal_handle_heap *heap, uint32_t index)
 {
-	struct smal_entry *entry = smal_entry(heap, index);
+	struct smal_handle_entry *entry = smal_entry(heap, index);
 
 	entry->place = SMAL_NOWHERE;
 	entry->control = entry->control >> SMAL_CONTROL_GENERATION_LOG2
@@ -102,7 +107,7 @@ void smal_entry_give(struct smal_handle_heap *heap, uint32_t index)
 	heap->spare_count++;
 }
 
-static bool is_spare(const struct smal_entry *entry)
+static bool is_spare(const struct smal_handle_entry *entry)
 {
 	return !smal_entry_is_used(entry) && entry->place == SMAL_NOWHERE;
 }
@@ -137,7 +142,7 @@ void smal_entries_trim(struct smal_handle_heap *heap)
 
 /* ---- The list ---- */
 
-static uint32_t page_of(const struct smal_entry *entry)
+static uint32_t page_of(const struct smal_handle_entry *entry)
 {
 	return entry->place >> SMAL_HANDLE_PAGE_LOG2;
 }
@@ -159,7 +164,7 @@ uint32_t smal_node_before(const struct smal_handle_heap *heap, uint32_t index)
 
 void smal_node_begins(struct smal_handle_heap *heap, uint32_t index)
 {
-	const struct smal_entry *entry = smal_entry(heap, index);
+	const struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t *first = &heap->pages[page_of(entry)];
 
 	if (*first == 0 || smal_entry(heap, *first)->place > entry->place)
@@ -169,7 +174,7 @@ void smal_node_begins(struct smal_handle_heap *heap, uint32_t index)
 /* A node begins there no more: the next one may be the first of the page. */
 static void begins_not(struct smal_handle_heap *heap, uint32_t index)
 {
-	const struct smal_entry *entry = smal_entry(heap, index);
+	const struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t page = page_of(entry), next = entry->next;
 
 	if (heap->pages[page] == index)
@@ -217,7 +222,7 @@ void smal_node_remove(struct smal_handle_heap *heap, uint32_t before, uint32_t i
 
 void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t by)
 {
-	struct smal_entry *old = smal_entry(heap, index), *new = smal_entry(heap, by);
+	struct smal_handle_entry *old = smal_entry(heap, index), *new = smal_entry(heap, by);
 	uint32_t before = smal_node_before(heap, index), page = page_of(old);
 
 	new->next = old->next;

@@ -118,8 +118,13 @@ bool smal_os_at_thread_end(enum smal_os_floor floor, void (*end)(void));
 bool smal_os_at_fork(enum smal_os_floor floor, void (*before)(void), void (*parent)(void),
                      void (*child)(void));
 
-/* True only if the process never had a second thread. */
-bool smal_os_single_threaded(void);
+/* True only if the process never had a second thread: what this points to is the
+ * system's, and not 0. */
+extern const char *const smal_os_single;
+static inline bool smal_os_single_threaded(void)
+{
+	return *(const volatile char *)smal_os_single != 0;
+}
 
 /* Bytes that the control group of the process may use, or SIZE_MAX. */
 size_t smal_os_memory_limit(void);

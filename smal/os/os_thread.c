@@ -213,11 +213,9 @@ bool smal_os_at_fork(enum smal_os_floor floor, void (*before)(void), void (*pare
 	return true;
 }
 
-bool smal_os_single_threaded(void)
-{
 #ifdef HAVE_SINGLE_THREADED
-	return __libc_single_threaded;
+const char *const smal_os_single = &__libc_single_threaded;
 #else
-	return false;
+static const char never;
+const char *const smal_os_single = &never;
 #endif
-}

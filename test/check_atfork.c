@@ -9,7 +9,6 @@
 #include "test/crew.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,22 +22,12 @@ static struct smal_queue *queue;
 static volatile uint32_t go;
 static enum who who;
 
-/* A child has no runner to report to: it says what failed, and ends. */
-#define DEMAND(condition)                                                            \
-	do {                                                                         \
-		if (!(condition)) {                                                  \
-			fprintf(stderr, "%s:%d: process %d: failed: %s\n", __FILE__, \
-			        __LINE__, (int)getpid(), #condition);                \
-			_exit(1);                                                    \
-		}                                                                    \
-	} while (0)
-
 static void push_cells(struct smal_thread *self, void **list, uintptr_t count)
 {
 	for (uintptr_t i = 0; i < count; i++) {
 		void **cell = smal_alloc(self, pair);
 
-		DEMAND(cell != NULL && cell[0] == NULL && cell[1] == NULL);
+		TEST_DEMAND(cell != NULL && cell[0] == NULL && cell[1] == NULL);
 		cell[0] = *list;
 		cell[1] = (void *)(i << 4 | 1);
 		*list = cell;
@@ -48,8 +37,8 @@ static void push_cells(struct smal_thread *self, void **list, uintptr_t count)
 static void expect_cells(void *list, uintptr_t count)
 {
 	for (void **cell = list; cell != NULL; cell = cell[0])
-		DEMAND(cell[1] == (void *)(--count << 4 | 1));
-	DEMAND(count == 0);
+		TEST_DEMAND(cell[1] == (void *)(--count << 4 | 1));
+	TEST_DEMAND(count == 0);
 }
 
 static const struct smal_gc_options options[] = {
@@ -145,12 +134,12 @@ static void demand_whole(struct smal_thread *self)
 	struct smal_gc_stats stats;
 	uint64_t count = 0;
 
-	DEMAND(smal_check(self) == SMAL_OK);
+	TEST_DEMAND(smal_check(self) == SMAL_OK);
 	smal_gc_get_stats(gc, &stats);
-	DEMAND(stats.objects.allocated_objects ==
+	TEST_DEMAND(stats.objects.allocated_objects ==
 	       stats.objects.live_objects + stats.objects.freed_objects);
-	DEMAND(smal_each_object(self, count_object, &count) == 0);
-	DEMAND(count == stats.objects.live_objects);
+	TEST_DEMAND(smal_each_object(self, count_object, &count) == 0);
+	TEST_DEMAND(count == stats.objects.live_objects);
 	expect_cells(roots[0], KEPT);
 }
 
@@ -158,9 +147,9 @@ static void *work_in_child(void *argument)
 {
 	struct smal_thread *self;
 
-	DEMAND(smal_thread_attach(gc, &self) == SMAL_OK);
+	TEST_DEMAND(smal_thread_attach(gc, &self) == SMAL_OK);
 	work(self, (uintptr_t)argument, 100);
-	DEMAND(smal_thread_detach(self) == SMAL_OK);
+	TEST_DEMAND(smal_thread_detach(self) == SMAL_OK);
 	return NULL;
 }
 
@@ -173,28 +162,28 @@ static void child(struct smal_thread *self)
 
 	alarm(CHILD_SECONDS);
 	if (who == UNATTACHED)
-		DEMAND(smal_thread_attach(gc, &self) == SMAL_OK);
+		TEST_DEMAND(smal_thread_attach(gc, &self) == SMAL_OK);
 	if (who == HAS_LEFT)
-		DEMAND(smal_thread_enter(self) == SMAL_OK);
+		TEST_DEMAND(smal_thread_enter(self) == SMAL_OK);
 	smal_atomic_store_u32(&go, 0);
-	DEMAND(smal_thread_self(gc) == self);
+	TEST_DEMAND(smal_thread_self(gc) == self);
 	demand_whole(self);
 	work(self, 77, 100);
-	DEMAND(smal_collect(self) == SMAL_OK);
+	TEST_DEMAND(smal_collect(self) == SMAL_OK);
 	demand_whole(self);
 	for (uintptr_t i = 0; i < child_threads; i++)
-		DEMAND(pthread_create(&ids[i], NULL, work_in_child, (void *)(i + 1)) == 0);
-	DEMAND(smal_thread_leave(self) == SMAL_OK);
+		TEST_DEMAND(pthread_create(&ids[i], NULL, work_in_child, (void *)(i + 1)) == 0);
+	TEST_DEMAND(smal_thread_leave(self) == SMAL_OK);
 	for (uintptr_t i = 0; i < child_threads; i++)
-		DEMAND(pthread_join(ids[i], NULL) == 0);
-	DEMAND(smal_thread_enter(self) == SMAL_OK);
+		TEST_DEMAND(pthread_join(ids[i], NULL) == 0);
+	TEST_DEMAND(smal_thread_enter(self) == SMAL_OK);
 	while (smal_queue_take(self, queue, &notice))
 		;
-	DEMAND(smal_collect(self) == SMAL_OK);
+	TEST_DEMAND(smal_collect(self) == SMAL_OK);
 	demand_whole(self);
 	/* Nobody else is attached any more. */
-	DEMAND(smal_thread_detach(self) == SMAL_OK);
-	DEMAND(smal_gc_destroy(gc) == SMAL_OK && !crew_was_told());
+	TEST_DEMAND(smal_thread_detach(self) == SMAL_OK);
+	TEST_DEMAND(smal_gc_destroy(gc) == SMAL_OK && !crew_was_told());
 	_exit(0);
 }
 

@@ -233,18 +233,6 @@ START_TEST(test_park_many)
 }
 END_TEST
 
-static void *leave_some(void *argument)
-{
-	void **blocks = argument;
-
-	for (int i = 0; i < 100; i++) {
-		blocks[i] = heaps_alloc(16 + (size_t)i * 40);
-		heaps_mark(blocks[i], 16 + (size_t)i * 40, (uint64_t)i);
-		heaps_free(heaps_alloc((size_t)i * 30));
-	}
-	return NULL;
-}
-
 /* Blocks are freed for a thread that never looks again: when it ends and its cache
  * is dissolved, they are home. */
 START_TEST(test_dissolved)
@@ -285,19 +273,18 @@ static void late(void *argument)
 static void *end_late(void *argument)
 {
 	pthread_setspecific(late_key, heaps_alloc(100));
-	return leave_some(argument);
+	return heaps_leave(argument);
 }
 
 START_TEST(test_late)
 {
-	void *blocks[100];
+	void *blocks[HEAPS_LEFT];
 
 	EXPECT(pthread_key_create(&late_key, late) == 0);
 	for (int turn = 0; turn < 10; turn++) {
 		heaps_in_thread(end_late, blocks);
-		ck_assert_uint_ge(heaps_stats().used_blocks, 100);
-		for (int i = 0; i < 100; i++)
-			heaps_free(blocks[i]);
+		ck_assert_uint_ge(heaps_stats().used_blocks, HEAPS_LEFT);
+		heaps_free_left(blocks);
 	}
 	heaps_audit(0, 0);
 	EXPECT(pthread_key_delete(late_key) == 0);

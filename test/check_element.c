@@ -257,11 +257,6 @@ END_TEST
 
 /* ---- The checker ---- */
 
-static void expect_sound(void)
-{
-	ground_expect_sound(smal_space_check(space));
-}
-
 #define BREAK(field, value, tag) GROUND_BREAK(field, value, smal_space_check(space), tag)
 
 /* Groups of one class: the first is full, the next two have room. Chunks of the
@@ -293,7 +288,7 @@ START_TEST(test_checker)
 	small_nodes = &segment->chunk_nodes[other * 256];
 	map = smal_fsa_at(&segment->element_maps, segment->group_maps[roomy]);
 	class = groups[roomy].order - 1u;
-	expect_sound();
+	ground_expect_sound(smal_space_check(space));
 
 	/* I1: the ring of a group's chunks. */
 	BREAK(groups[roomy].free_index, 2, "element I1");

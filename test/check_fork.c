@@ -41,16 +41,6 @@ static void begin(const struct smal_gc_options *options)
 	freed = 0;
 }
 
-/* A child has no runner to report to: it says what failed, and ends. */
-#define DEMAND(condition)                                                          \
-	do {                                                                       \
-		if (!(condition)) {                                                \
-			fprintf(stderr, "%s:%d: process %d: failed: %s\n", __FILE__, \
-			        __LINE__, (int)getpid(), #condition);              \
-			_exit(1);                                                  \
-		}                                                                  \
-	} while (0)
-
 /* How many: few where every allocation collects. */
 static size_t few_or(size_t n)
 {
@@ -70,12 +60,12 @@ static void grow(uint64_t count)
 			struct cell *cell = smal_alloc(thread, cell_type), *next = roots[list];
 			size_t bytes = 8 + (i * 7919 + (uint64_t)list) % (i % 100 == 0 ? 200000 : 300);
 
-			DEMAND(cell != NULL && cell->next == NULL && cell->id == 0);
+			TEST_DEMAND(cell != NULL && cell->next == NULL && cell->id == 0);
 			cell->next = next;
 			cell->id = next != NULL ? next->id + 1 : 0;
 			roots[list] = cell;
 			cell->text = smal_alloc_bytes(thread, text_type, bytes);
-			DEMAND(cell->text != NULL);
+			TEST_DEMAND(cell->text != NULL);
 			snprintf(cell->text, 8, "%07u", (unsigned)(pattern(list, cell->id) % 10000000));
 		}
 	}
@@ -91,9 +81,9 @@ static void expect_whole(void)
 			char text[8];
 
 			snprintf(text, sizeof text, "%07u", (unsigned)(pattern(list, --id) % 10000000));
-			DEMAND(cell->id == id && strcmp(cell->text, text) == 0);
+			TEST_DEMAND(cell->id == id && strcmp(cell->text, text) == 0);
 		}
-		DEMAND(id == 0);
+		TEST_DEMAND(id == 0);
 	}
 }
 
@@ -106,23 +96,23 @@ static void work(unsigned which)
 	expect_whole();
 	for (unsigned list = which % 2; list < LISTS; list += 2)
 		roots[list] = NULL;
-	DEMAND(smal_collect(thread) == SMAL_OK);
-	DEMAND(freed > before);
-	DEMAND(smal_check(thread) == SMAL_OK);
+	TEST_DEMAND(smal_collect(thread) == SMAL_OK);
+	TEST_DEMAND(freed > before);
+	TEST_DEMAND(smal_check(thread) == SMAL_OK);
 	expect_whole();
 	grow(count);
-	DEMAND(smal_collect(thread) == SMAL_OK);
-	DEMAND(smal_check(thread) == SMAL_OK);
+	TEST_DEMAND(smal_collect(thread) == SMAL_OK);
+	TEST_DEMAND(smal_check(thread) == SMAL_OK);
 	expect_whole();
 	smal_trim(thread);
 }
 
 static void end(void)
 {
-	DEMAND(smal_thread_self(gc) == thread);
-	DEMAND(smal_thread_detach(thread) == SMAL_OK);
-	DEMAND(smal_gc_destroy(gc) == SMAL_OK);
-	DEMAND(told.count == 0);
+	TEST_DEMAND(smal_thread_self(gc) == thread);
+	TEST_DEMAND(smal_thread_detach(thread) == SMAL_OK);
+	TEST_DEMAND(smal_gc_destroy(gc) == SMAL_OK);
+	TEST_DEMAND(told.count == 0);
 }
 
 static void expect_child(pid_t child)
@@ -139,7 +129,7 @@ static void fork_and_work(unsigned depth)
 	for (unsigned which = 0; which < 3; which++) {
 		pid_t child = fork();
 
-		DEMAND(child >= 0);
+		TEST_DEMAND(child >= 0);
 		if (child == 0) {
 			work(which);
 			if (depth > 0)
@@ -153,7 +143,7 @@ static void fork_and_work(unsigned depth)
 		} else {
 			int status;
 
-			DEMAND(waitpid(child, &status, 0) == child && status == 0);
+			TEST_DEMAND(waitpid(child, &status, 0) == child && status == 0);
 		}
 		expect_whole();
 	}
@@ -193,8 +183,8 @@ START_TEST(test_fork_in_the_middle)
 		ck_assert_int_eq(smal_free(thread, smal_alloc(thread, cell_type)), SMAL_OK);
 	child = fork();
 	if (child == 0) {
-		DEMAND(smal_check(thread) == SMAL_OK);
-		DEMAND(smal_run_frees(thread) > 0);
+		TEST_DEMAND(smal_check(thread) == SMAL_OK);
+		TEST_DEMAND(smal_run_frees(thread) > 0);
 		grow(10);
 		work(0);
 		end();

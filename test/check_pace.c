@@ -58,17 +58,6 @@ static void waste(size_t bytes, size_t each)
 	}
 }
 
-/* A list of pairs of some bytes. */
-static void keep(int root, size_t bytes)
-{
-	for (size_t done = 0; done < bytes; done += 16) {
-		void **object = heap_alloc(pair);
-
-		object[1] = roots[root];
-		roots[root] = object;
-	}
-}
-
 /* ---- When ---- */
 
 START_TEST(test_off)
@@ -110,7 +99,7 @@ START_TEST(test_fixed_grows)
 	size_t bytes = heap_scale(40 * MIB);
 
 	begin(SMAL_PACE_FIXED, 1 * MIB, 0);
-	keep(0, bytes);
+	heap_keep(pair, 0, bytes);
 	ck_assert_uint_eq(heap_live(), (bytes + 15) / 16);
 	ck_assert_uint_ge(stats().paced_collections, 4);
 	ck_assert_uint_le(stats().paced_collections, 40);
@@ -131,7 +120,7 @@ static void expect_growth(unsigned percent)
 	size_t live = heap_scale(8 * MIB);
 
 	begin(SMAL_PACE_GROWTH, MIB / 2, percent);
-	keep(0, live);
+	heap_keep(pair, 0, live);
 	heap_collect();
 	seen_count = 0;
 	waste(heap_scale(80 * MIB), 16);
@@ -287,10 +276,10 @@ END_TEST
 START_TEST(test_set_limit)
 {
 	begin(SMAL_PACE_OFF, 0, 0);
-	keep(0, 3 * MIB);
+	heap_keep(pair, 0, 3 * MIB);
 	ck_assert_int_eq(smal_gc_set_limit(gc, 2 * MIB), SMAL_ERROR_LIMIT);
 	told_once(SMAL_ERROR_LIMIT);
-	keep(1, 3 * MIB);
+	heap_keep(pair, 1, 3 * MIB);
 	roots[1] = NULL;
 	heap_collect();
 	ck_assert_int_eq(smal_gc_set_limit(gc, stats().objects.heap_bytes), SMAL_OK);
@@ -298,7 +287,7 @@ START_TEST(test_set_limit)
 		;
 	ck_assert_int_eq(smal_thread_error(thread), SMAL_ERROR_LIMIT);
 	ck_assert_int_eq(smal_gc_set_limit(gc, 0), SMAL_OK);
-	keep(1, 3 * MIB);
+	heap_keep(pair, 1, 3 * MIB);
 	ck_assert_uint_eq(heap_live(), 2 * (3 * MIB / 16));
 	told_nothing();
 	heap_end();

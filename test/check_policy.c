@@ -48,16 +48,6 @@ static void waste(size_t bytes, size_t each)
 		heap_alloc_bytes(text, each);
 }
 
-static void keep(int root, size_t bytes)
-{
-	for (size_t done = 0; done < bytes; done += 16) {
-		void **object = heap_alloc(pair);
-
-		object[1] = roots[root];
-		roots[root] = object;
-	}
-}
-
 /* ---- Bytes outside ---- */
 
 enum { OUTSIDE = 4096 };
@@ -149,7 +139,7 @@ START_TEST(test_policy)
 	begin(_i == 0 ? SMAL_PACE_OFF : SMAL_PACE_GROWTH, 0, 0);
 	policy_calls = 0;
 	answer_share = 3;
-	keep(0, live);
+	heap_keep(pair, 0, live);
 	ck_assert_int_eq(smal_gc_set_policy(gc, policy, &input), SMAL_OK);
 	heap_collect();
 	ck_assert_uint_eq(policy_calls, 1);
@@ -194,12 +184,12 @@ START_TEST(test_policy_of_zero)
 	ck_assert_int_eq(smal_gc_set_policy(gc, policy, &input), SMAL_OK);
 	heap_collect();
 	seen_count = 0;
-	keep(0, live);
+	heap_keep(pair, 0, live);
 	ck_assert_uint_ge(seen_count, live / 65536 - 1);
 	ck_assert_uint_le(seen_count, live / 65536 + 2);
 	ck_assert_int_eq(smal_gc_set_policy(gc, NULL, NULL), SMAL_OK);
 	seen_count = policy_calls = 0;
-	keep(0, live);
+	heap_keep(pair, 0, live);
 	ck_assert_uint_eq(seen_count + policy_calls, 0);
 	heap_end();
 }
@@ -214,7 +204,7 @@ START_TEST(test_soft_limit)
 	if (heap_must_be_small() || test_is_slow())
 		return;
 	begin(SMAL_PACE_GROWTH, MIB, 100);
-	keep(0, live);
+	heap_keep(pair, 0, live);
 	for (int soft = 2; soft > 0; soft--) {
 		size_t target = soft == 1 ? live + live / 8 : 11 * MIB;
 
@@ -231,7 +221,7 @@ START_TEST(test_soft_limit)
 		}
 	}
 	/* It refuses nothing. */
-	keep(1, live);
+	heap_keep(pair, 1, live);
 	ck_assert_int_eq(smal_gc_set_soft_limit(gc, SIZE_MAX), SMAL_OK);
 	heap_collect();
 	seen_count = 0;
@@ -281,7 +271,7 @@ START_TEST(test_balance)
 	size_t live = 4 * MIB, before;
 
 	begin(SMAL_PACE_BALANCE, 0, 0);
-	keep(0, live);
+	heap_keep(pair, 0, live);
 	heap_collect();
 	/* live + sqrt(live * pace_bytes * allocation rate / marking rate) */
 	expect_near(balance(1, 1, 4 * MIB), live + 4 * MIB);

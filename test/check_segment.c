@@ -408,11 +408,6 @@ END_TEST
 
 /* ---- The checker ---- */
 
-static void expect_sound(void)
-{
-	ground_expect_sound(smal_space_check(space));
-}
-
 #define BREAK(field, value, tag) GROUND_BREAK(field, value, smal_space_check(space), tag)
 
 START_TEST(test_checker)
@@ -424,7 +419,7 @@ START_TEST(test_checker)
 	take(3 * (size_t)SMAL_BLOCK);
 	ck_assert_ptr_nonnull(smal_element_take(space, 100));
 	segment = first_segment();
-	expect_sound();
+	ground_expect_sound(smal_space_check(space));
 	ck_assert_uint_ge(segment->committed_blocks, 4);
 	BREAK(segment->magic, SMAL_MAGIC_GONE, "segment");
 	BREAK(segment->memory.committed_bytes, SMAL_BLOCK, "segment I1");

@@ -526,11 +526,6 @@ END_TEST
 
 /* ---- The checker ---- */
 
-static void expect_sound(void)
-{
-	ground_expect_sound(smal_space_check(space));
-}
-
 #define BREAK(field, value, tag) GROUND_BREAK(field, value, smal_space_check(space), tag)
 
 START_TEST(test_checker)
@@ -548,7 +543,7 @@ START_TEST(test_checker)
 	give(run, 2 * SMAL_CHUNK);
 	segment = first_segment();
 	infos = segment->infos;
-	expect_sound();
+	ground_expect_sound(smal_space_check(space));
 
 	BREAK(space->magic, SMAL_MAGIC_GONE, "space");
 	BREAK(segment->space, NULL, "segment");
@@ -580,13 +575,13 @@ START_TEST(test_checker)
 		ground_expect(smal_space_check(space), "space I3: a free block");
 		ck_assert(smal_level_take_at(&segment->blocks, block, 1));
 		ck_assert_int_eq(segment->region_nodes[0].order, node.order);
-		expect_sound();
+		ground_expect_sound(smal_space_check(space));
 		/* Blocks are in use beyond what is committed. */
 		block = segment->block_count > 255 ? 255 : segment->block_count - 1;
 		ck_assert(smal_level_take_at(&segment->blocks, block, 1));
 		ground_expect(smal_space_check(space), "space I3: blocks are in use");
 		smal_level_give(&segment->blocks, block, 1);
-		expect_sound();
+		ground_expect_sound(smal_space_check(space));
 	}
 
 	/* I4: the table. */

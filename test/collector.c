@@ -202,6 +202,16 @@ void **heap_cons(struct smal_type *pair, void *a, void *b)
 	return object;
 }
 
+void heap_keep(struct smal_type *pair, int root, size_t bytes)
+{
+	for (size_t done = 0; done < bytes; done += 16) {
+		void **object = heap_alloc(pair);
+
+		object[1] = roots[root];
+		roots[root] = object;
+	}
+}
+
 struct smal_ephemeron *heap_ephemeron(void *key, void *value)
 {
 	struct smal_ephemeron *ephemeron = smal_ephemeron_create(thread, key, value);

@@ -76,6 +76,9 @@ void *heap_alloc_bytes(struct smal_type *type, size_t bytes);
  * roots). */
 void **heap_cons(struct smal_type *pair, void *a, void *b);
 
+/* Puts pairs of so many bytes in front of the list that a word of roots leads to. */
+void heap_keep(struct smal_type *pair, int root, size_t bytes);
+
 /* An ephemeron, which must not fail. */
 struct smal_ephemeron *heap_ephemeron(void *key, void *value);
 

@@ -26,6 +26,22 @@ Suite *ground_model_suite(const char *name, TCase **os, TCase **buffers)
 	return suite;
 }
 
+size_t ground_place(uintptr_t *table, size_t places, uintptr_t number)
+{
+	size_t at = (size_t)(number * 0x9e3779b9) % places, tries = 0;
+
+	/* One more than the number, which may be 0. */
+	while (table[at] != number + 1) {
+		if (table[at] == 0) {
+			table[at] = number + 1;
+			break;
+		}
+		EXPECT(++tries < places);
+		at = (at + 1) % places;
+	}
+	return at;
+}
+
 /* ---- Providers ---- */
 
 enum { RESERVATIONS = 4096 };

@@ -31,6 +31,10 @@ uint64_t ground_steps(void);
 /* A model test's suite: with the system's memory, and in buffers of a caller. */
 Suite *ground_model_suite(const char *name, TCase **os, TCase **buffers);
 
+/* The place of a number in a table with so many places (0: free), which is made if
+ * there is none: the table must not be full. */
+size_t ground_place(uintptr_t *table, size_t places, uintptr_t number);
+
 /* ---- Providers ---- */
 
 /* The system's provider, and what it has committed, counted by itself. */

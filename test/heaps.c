@@ -210,6 +210,31 @@ void heaps_in_thread(void *(*work)(void *argument), void *argument)
 	EXPECT(pthread_join(id, NULL) == 0);
 }
 
+static size_t left_bytes(int i)
+{
+	return 16 + (size_t)i * 40;
+}
+
+void *heaps_leave(void *argument)
+{
+	void **blocks = argument;
+
+	for (int i = 0; i < HEAPS_LEFT; i++) {
+		blocks[i] = heaps_alloc(left_bytes(i));
+		heaps_mark(blocks[i], left_bytes(i), (uint64_t)i);
+		heaps_free(heaps_alloc((size_t)i * 30));
+	}
+	return NULL;
+}
+
+void heaps_free_left(void **blocks)
+{
+	for (int i = 0; i < HEAPS_LEFT; i++) {
+		heaps_check_mark(blocks[i], left_bytes(i), (uint64_t)i);
+		heaps_free(blocks[i]);
+	}
+}
+
 int heaps_in_child(void (*work)(void *argument), void *argument)
 {
 	pid_t child = fork();

@@ -81,6 +81,12 @@ void heaps_shuffle(struct test_random *random, void **blocks, size_t count);
 /* Runs work(argument) in a thread, and waits for its end. */
 void heaps_in_thread(void *(*work)(void *argument), void *argument);
 
+/* A thread's work: leaves blocks of many sizes in an array of HEAPS_LEFT. The other
+ * checks them, and frees them. */
+enum { HEAPS_LEFT = 100 };
+void *heaps_leave(void *blocks);
+void heaps_free_left(void **blocks);
+
 /* Runs work in a child; the signal that ended it, or 0, or -1 if it failed. */
 int heaps_in_child(void (*work)(void *argument), void *argument);
 

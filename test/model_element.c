@@ -25,9 +25,10 @@ static size_t live_count;
 static struct smal_space *space;
 static struct test_random random_;
 
-/* The map: for each granule of a block that was ever in use, a bit. */
+/* The map: for each granule of a block that was ever in use, a bit; the blocks lie
+ * where their numbers do. */
+static uintptr_t numbers[BLOCKS];
 static struct block {
-	uintptr_t number;
 	uint64_t used[SMAL_BLOCK / SMAL_GRANULE / 64];
 } *blocks;
 
@@ -38,17 +39,7 @@ static uint64_t below(uint64_t limit)
 
 static struct block *block_at(uintptr_t number)
 {
-	size_t at = (size_t)(number * 0x9e3779b9) % BLOCKS, tries = 0;
-
-	while (blocks[at].number != number + 1) {
-		if (blocks[at].number == 0) {
-			blocks[at].number = number + 1;
-			break;
-		}
-		EXPECT(++tries < BLOCKS);
-		at = (at + 1) % BLOCKS;
-	}
-	return &blocks[at];
+	return &blocks[ground_place(numbers, BLOCKS, number)];
 }
 
 /* A bit for each granule, and there is no room for a mistake. */
@@ -143,6 +134,7 @@ static void other_run(void)
 
 static void run_model(uint64_t steps)
 {
+	memset(numbers, 0, sizeof numbers);
 	blocks = calloc(BLOCKS, sizeof *blocks);
 	ck_assert_ptr_nonnull(blocks);
 	for (uint64_t step = 0; step < steps; step++) {

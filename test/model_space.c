@@ -27,9 +27,10 @@ static uint64_t used_bytes, most_bytes;
 static struct smal_space *space;
 static struct test_random random_;
 
-/* The map: a byte for each chunk of a block that was ever in use. */
+/* The map: a byte for each chunk of a block that was ever in use; the blocks lie
+ * where their numbers do. */
+static uintptr_t numbers[BLOCKS];
 static struct block {
-	uintptr_t number;
 	unsigned char used[SMAL_BLOCK_CHUNKS];
 } blocks[BLOCKS];
 
@@ -51,17 +52,7 @@ static uintptr_t map_origin;
 
 static struct block *block_at(uintptr_t number)
 {
-	size_t at = (size_t)(number * 0x9e3779b9) % BLOCKS, tries = 0;
-
-	while (blocks[at].number != number + 1) {
-		if (blocks[at].number == 0) {
-			blocks[at].number = number + 1;
-			break;
-		}
-		EXPECT(++tries < BLOCKS);
-		at = (at + 1) % BLOCKS;
-	}
-	return &blocks[at];
+	return &blocks[ground_place(numbers, BLOCKS, number)];
 }
 
 static void map_change(const char *base, size_t bytes, bool used)
@@ -350,6 +341,7 @@ static void run_model(uint64_t steps)
 static void begin(const struct smal_space_options *options, uint64_t stream)
 {
 	test_random_init(&random_, stream);
+	memset(numbers, 0, sizeof numbers);
 	memset(blocks, 0, sizeof blocks);
 	memset(known, 0, sizeof known);
 	used_bytes = map_origin = 0;

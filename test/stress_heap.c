@@ -87,38 +87,22 @@ END_TEST
 
 /* ---- A thousand ---- */
 
-static void *leave_some(void *argument)
-{
-	void **blocks = argument;
-
-	for (int i = 0; i < 100; i++) {
-		blocks[i] = heaps_alloc(16 + (size_t)i * 40);
-		heaps_mark(blocks[i], 16 + (size_t)i * 40, (uint64_t)i);
-		heaps_free(heaps_alloc((size_t)i * 30));
-	}
-	return NULL;
-}
-
 /* 10^3 threads, one after another, each leave blocks; their buffers are what those
  * need, and go when the blocks do. */
 START_TEST(test_thousand)
 {
 	size_t threads = heaps_scale(1000);
-	void *(*blocks)[100] = malloc(threads * sizeof *blocks);
+	void *(*blocks)[HEAPS_LEFT] = malloc(threads * sizeof *blocks);
 	uint64_t used;
 
 	for (size_t t = 0; t < threads; t++)
-		heaps_in_thread(leave_some, blocks[t]);
+		heaps_in_thread(heaps_leave, blocks[t]);
 	heaps_check();
 	used = heaps_stats().used_bytes;
-	ck_assert_uint_eq(heaps_stats().used_blocks, threads * 100);
+	ck_assert_uint_eq(heaps_stats().used_blocks, threads * HEAPS_LEFT);
 	ck_assert_uint_le(heaps_stats().buffer_bytes, used + used / 8 + 8 * MIB);
-	for (size_t t = 0; t < threads; t++) {
-		for (int i = 0; i < 100; i++) {
-			heaps_check_mark(blocks[t][i], 16 + (size_t)i * 40, (uint64_t)i);
-			heaps_free(blocks[t][i]);
-		}
-	}
+	for (size_t t = 0; t < threads; t++)
+		heaps_free_left(blocks[t]);
 	heaps_audit(0, 0);
 	smal_heap_trim(heap);
 	heaps_audit(0, 0);

@@ -55,6 +55,12 @@ uint64_t test_seed(void)
 	return seed;
 }
 
+void test_demanded(const char *condition, const char *file, int line)
+{
+	fprintf(stderr, "%s:%d: process %d: failed: %s\n", file, line, (int)getpid(), condition);
+	_exit(1);
+}
+
 /* The constants are those of splitmix64, by Steele, Lea and Flood. */
 uint64_t test_random_next(struct test_random *random)
 {

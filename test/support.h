@@ -47,6 +47,15 @@ uint64_t test_random_below(struct test_random *random, uint64_t limit);
 			ck_abort_msg("failed: %s", #condition); \
 	} while (0)
 
+/* In a child, which has no runner to report to: says what failed, and ends it. */
+#define TEST_DEMAND(condition)                                        \
+	do {                                                          \
+		if (__builtin_expect(!(condition), 0))                \
+			test_demanded(#condition, __FILE__, __LINE__); \
+	} while (0)
+
+_Noreturn void test_demanded(const char *condition, const char *file, int line);
+
 /* Sets a field to a wrong value, sees it found, mends it, and sees that it is: the
  * last two are calls that fail the test otherwise. */
 #define TEST_BREAK(field, value, see_broken, see_mended) \

@@ -51,11 +51,6 @@ static inline uint32_t smal_atomic_load_relaxed_u32(const volatile uint32_t *at)
 	return AO_int_load(at);
 }
 
-static inline void smal_atomic_store_relaxed_u32(volatile uint32_t *at, uint32_t value)
-{
-	AO_int_store(at, value);
-}
-
 static inline bool smal_atomic_cas_u32(volatile uint32_t *at, uint32_t expected, uint32_t value)
 {
 	return AO_int_compare_and_swap_full(at, expected, value);

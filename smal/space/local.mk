@@ -13,7 +13,10 @@ libsmal_core_la_SOURCES += \
 	smal/space/table.h \
 	smal/space/table.c \
 	smal/space/space.h \
+	smal/space/element.h \
 	smal/space/segment.c \
 	smal/space/element.c \
+	smal/space/run.c \
+	smal/space/purge.c \
 	smal/space/space.c \
 	smal/space/verify.c

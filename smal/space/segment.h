@@ -157,6 +157,23 @@ static inline unsigned smal_segment_capacity(const struct smal_segment *segment,
 	return (unsigned)smal_min(chunks, SMAL_FAN);
 }
 
+/* Chunks that so many bytes take. */
+static inline size_t smal_chunks(size_t bytes)
+{
+	return (bytes + SMAL_CHUNK - 1) >> SMAL_CHUNK_LOG2;
+}
+
+/* The index of the chunk that an address lies in, and the address of a chunk. */
+static inline uint32_t smal_segment_chunk(const struct smal_segment *segment, const void *address)
+{
+	return (uint32_t)(((uintptr_t)address - segment->base) >> SMAL_CHUNK_LOG2);
+}
+
+static inline void *smal_segment_chunk_address(const struct smal_segment *segment, uint32_t chunk)
+{
+	return (void *)(segment->base + ((uintptr_t)chunk << SMAL_CHUNK_LOG2));
+}
+
 /* Groups of element chunks that there can be. */
 static inline size_t smal_segment_groups(const struct smal_segment *segment)
 {

@@ -120,12 +120,6 @@ const char *smal_space_check(struct smal_space *space);
 /* The space's segment that an address lies in, or NULL; finds the buffer's too. */
 struct smal_segment *smal_space_segment(struct smal_space *space, const void *address);
 
-/* The address of the side metadata i for an id of a segment. */
-static inline void *smal_segment_side(const struct smal_segment *segment, unsigned i, size_t id)
-{
-	return segment->side[i].base + id * segment->space->options.side_bytes[i];
-}
-
 /* ---- Elements (element.c) ---- */
 
 enum { SMAL_ELEMENT_LARGEST = 2048 };
@@ -140,15 +134,35 @@ bool smal_element_give(struct smal_space *space, void *element);
 /* Bytes that a live element has; 0 if the address is not one's start. */
 size_t smal_element_bytes(struct smal_space *space, const void *element);
 
-/* ---- For element.c and verify.c: called with the lock held ---- */
+/* ---- For element.c, purge.c and verify.c: called with the lock held ---- */
 
 void *smal_space_take_locked(struct smal_space *space, size_t bytes, size_t align_bytes,
                              bool *zeroed);
 bool smal_space_give_locked(struct smal_space *space, void *run, size_t bytes);
 /* Ends the empty groups that classes keep. */
 void smal_element_trim_locked(struct smal_space *space, struct smal_segment *segment);
-const char *smal_element_check(struct smal_segment *segment);
 /* Bytes of all committed metadata. */
 uint64_t smal_space_metadata(const struct smal_space *space);
+
+/* ---- For space.c and run.c: called with the lock held ---- */
+
+/* Runs in one segment (run.c): takes n chunks at a multiple of 2^order, in blocks
+ * that are committed or, if `grows`, are then; takes those from `chunk` on, if all
+ * are free; gives a run back, dirty or untouched. False: no run has changed. */
+bool smal_run_take(struct smal_segment *segment, size_t n, unsigned order, bool grows,
+                   uint32_t *chunk);
+bool smal_run_take_at(struct smal_segment *segment, uint32_t chunk, size_t n);
+bool smal_run_give(struct smal_segment *segment, uint32_t chunk, size_t n, bool dirty);
+/* Opens a buffer's last block if it is a short one. */
+bool smal_run_open_short(struct smal_segment *segment);
+
+/* Chunks that are handed out are dirty no more: true if none of them was. Chunks that
+ * are given back become it. (purge.c) */
+bool smal_segment_take_dirty(struct smal_segment *segment, uint32_t chunk, size_t n);
+void smal_segment_give_dirty(struct smal_segment *segment, uint32_t chunk, size_t n);
+
+/* Purges all if there is more than may be kept; and what is old enough, for which it
+ * looks at most eight times per decay time. */
+void smal_space_decay_locked(struct smal_space *space);
 
 #endif

@@ -2,15 +2,142 @@
 /*
  * verify.c: a space looks at itself.
  *
- * Every structure's own checker, from the nodes up, and what holds between
- * them: that a chunk is used, dirty and counted in one way alone (space I1 to
- * I3), that the table knows every segment (I4), that each item of metadata has
- * one owner (fsa I3), and that all bytes that were ever committed are somewhere
- * (I5). It reads metadata and never memory.
+ * Every structure's own checker, from the nodes up, that of elements (element.h),
+ * and what holds between them: that a chunk is used, dirty and counted in one way
+ * alone (space I1 to I3), that the table knows every segment (I4), that each item
+ * of metadata has one owner (fsa I3), and that all bytes that were ever committed
+ * are somewhere (I5). It reads metadata and never memory.
  *
  * The space's lock is held meanwhile.
  */
-#include <smal/space/space.h>
+#include <smal/space/element.h>
+
+/* ---- Elements ---- */
+
+static const char *check_chunk(const struct smal_group *group, unsigned chunk, unsigned *used)
+{
+	const struct smal_chunk_node *node = smal_element_chunk(group, chunk);
+	unsigned capacity = smal_element_capacity(group->class), lowest = SMAL_FAN;
+	unsigned bits = (unsigned)smal_element_map_bytes(group->class) * 8;
+
+	if (bits == 0)
+		bits = SMAL_ELEMENT_INLINE_BITS;
+	*used = 0;
+	for (unsigned i = 0; i < capacity; i++) {
+		bool in_use = smal_element_is_used(group, chunk, i);
+
+		*used += in_use;
+		if (!in_use && lowest == SMAL_FAN)
+			lowest = i;
+	}
+	if (node->capacity_1 + 1u != capacity)
+		return "element I2: a chunk has another number of elements";
+	if ((uint8_t)*used != node->count)
+		return "element I2: a chunk's count is not the number of its elements";
+	if (lowest < node->free_index)
+		return "element I2: an element below a chunk's free_index is free";
+	for (unsigned i = capacity; i < bits; i++)
+		if (!smal_element_is_used(group, chunk, i))
+			return "element I2: an element beyond a chunk's capacity is free";
+	return NULL;
+}
+
+static const char *check_group(const struct smal_group *group, uint64_t *elements)
+{
+	unsigned listed = 0, roomy = 0, used, capacity = smal_element_capacity(group->class);
+
+	if (smal_group_chunks(group) > group->segment->group_chunks)
+		return "element I1: a group has more chunks than there are";
+	for (unsigned chunk = 0; chunk < smal_group_chunks(group); chunk++) {
+		const char *why = check_chunk(group, chunk, &used);
+
+		if (why != NULL)
+			return why;
+		roomy += used < capacity;
+		*elements += used;
+	}
+	if (smal_group_has_ring(group)) {
+		unsigned chunk = group->node->free_index;
+
+		do {
+			const struct smal_chunk_node *node = smal_element_chunk(group, chunk);
+
+			if (chunk >= smal_group_chunks(group) ||
+			    smal_element_count(group, chunk) == capacity)
+				return "element I1: a chunk without room stands in the ring";
+			if (++listed > roomy)
+				return "element I1: a ring does not close";
+			if (smal_element_chunk(group, node->next)->prev != chunk)
+				return "element I1: a ring's links disagree";
+			chunk = node->next;
+		} while (chunk != group->node->free_index);
+	}
+	return listed == roomy ? NULL : "element I1: a chunk with room is not in the ring";
+}
+
+/* The rings of the classes hold the groups with room. */
+static const char *check_classes(struct smal_segment *segment, uint32_t roomy)
+{
+	uint32_t listed = 0;
+
+	for (unsigned class = 0; class < SMAL_ELEMENT_CLASSES; class++) {
+		uint32_t i = segment->group_heads[class];
+
+		if (i == SMAL_NODE_NONE)
+			continue;
+		do {
+			struct smal_group group;
+
+			if (i >= smal_group_count(segment))
+				return "element I3: a class's ring leads to what is no group";
+			group = smal_group_at(segment, i);
+			if (!smal_group_is_open(&group) || group.class != class ||
+			    !smal_group_has_room(&group))
+				return "element I3: a class's ring holds a foreign or full group";
+			if (++listed > roomy)
+				return "element I3: a class's ring does not close";
+			if (segment->groups[group.node->next].prev != i)
+				return "element I3: the links of a class's ring disagree";
+			i = group.node->next;
+		} while (i != segment->group_heads[class]);
+	}
+	return listed == roomy ? NULL : "element I3: a group with room is not in its ring";
+}
+
+static const char *check_elements(struct smal_segment *segment)
+{
+	struct smal_fsa_held held = { 0 };
+	uint64_t elements = 0;
+	uint32_t roomy = 0;
+	const char *why;
+
+	for (uint32_t i = 0; i < smal_group_count(segment); i++) {
+		struct smal_group group = smal_group_at(segment, i);
+
+		if (!smal_group_is_open(&group))
+			continue;
+		if (group.class >= SMAL_ELEMENT_CLASSES)
+			return "element I3: a group's class is none";
+		if (smal_element_map_bytes(group.class) != 0) {
+			if (segment->group_maps[i] >= segment->element_maps.top)
+				return "element I2: a group's maps are no item of the fsa";
+			held.used++;
+			held.index_sum += segment->group_maps[i];
+		}
+		why = check_group(&group, &elements);
+		if (why != NULL)
+			return why;
+		roomy += smal_group_has_room(&group);
+	}
+	held.reserved = held.used;
+	why = check_classes(segment, roomy);
+	why = why != NULL ? why : smal_fsa_check(&segment->element_maps, &held);
+	if (why == NULL && elements != segment->element_count)
+		why = "element I4: the count of elements is wrong";
+	return why;
+}
+
+/* ---- Runs ---- */
 
 /* Adds up the chunks of a block that are in use and dirty; the first invariant
  * that it breaks, or NULL. */
@@ -78,7 +205,7 @@ static const char *check_tree(struct smal_segment *segment)
 	why = why != NULL ? why : smal_level_check(&segment->blocks, &held);
 	why = why != NULL ? why : smal_level_check(&segment->regions, &held);
 	why = why != NULL ? why : smal_fsa_check(&segment->maps, &held);
-	why = why != NULL ? why : smal_element_check(segment);
+	why = why != NULL ? why : check_elements(segment);
 	return why != NULL ? why : check_blocks(segment);
 }
 

@@ -7,5 +7,6 @@ libsmal_core_la_SOURCES += \
 	smal/stride/stride.h \
 	smal/stride/buffer.c \
 	smal/stride/stride.c \
+	smal/stride/lend.c \
 	smal/stride/walk.c \
 	smal/stride/verify.c

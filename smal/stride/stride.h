@@ -212,7 +212,15 @@ uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uint
 /* The first invariant that does not hold, or NULL. */
 const char *smal_stride_check(struct smal_stride *stride);
 
-/* ---- For stride.c: of one buffer, by who has it (buffer.c) ---- */
+/* ---- For stride.c and lend.c: with the stride's lock held (stride.c) ---- */
+
+/* Puts a buffer that is not claimed on the list that it belongs on. */
+void smal_buffer_list(struct smal_buffer *buffer);
+
+/* Gives a buffer that is on no list back to the space. */
+void smal_buffer_drop(struct smal_buffer *buffer);
+
+/* ---- For stride.c and lend.c: of one buffer, by who has it (buffer.c) ---- */
 
 /* Brings the summary bits for the words [first, limit) up to date. */
 void smal_buffer_summarize(struct smal_buffer *buffer, size_t first, size_t limit);

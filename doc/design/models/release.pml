@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * release.pml: slots given back, taken back and claimed by several threads, for
- * spin: smal_stride_release, _retake, _claim and _unclaim of smal/stride/stride.c
+ * spin: smal_stride_release, _retake, _claim and _unclaim of smal/stride/lend.c
  * with what smal_free and allocation do around them.
  *
  * One stride, BUFFERS buffers of two slots. A thread claims a buffer, takes its

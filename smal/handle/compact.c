@@ -98,7 +98,7 @@ static uint32_t mark_run(struct walk *walk, uint32_t *last)
 	uint32_t at = walk->at, begin = smal_entry(heap, at)->place;
 
 	*last = 0;
-	while (at != 0 && walk->nodes < STEP_NODES) {
+	while (at != 0 && (*last == 0 || walk->nodes < STEP_NODES)) {
 		struct smal_handle_entry *entry = smal_entry(heap, at);
 
 		if (!smal_entry_is_used(entry) ||

@@ -225,15 +225,17 @@ static inline enum smal_error smal_handle_unlock(struct smal_handle_heap *heap, 
 }
 
 /**
- * The address that a block has now, without keeping it there: it may be read (the
- * memory stays readable, whatever becomes of the block), and what was read counts if
- * smal_handle_validate says afterwards that the block is still there. NULL as with
- * smal_handle_lock.
+ * The address that a block has now, without keeping it there: it may be read, and what
+ * was read counts if smal_handle_validate says afterwards that the block is still
+ * there. The memory stays readable whatever becomes of the block, but for a large one
+ * that is freed, purged or resized meanwhile. NULL as with smal_handle_lock.
  */
 SMAL_API void *smal_handle_weak_lock(struct smal_handle_heap *heap, smal_handle handle);
 
-/** True if the block has been at this address all the time: false if and only if it has
- *  moved (or was resized, purged or freed) meanwhile. Never tells the sink. */
+/** True if the block is at this address: false if and only if a compaction has moved it
+ *  meanwhile, or it was purged, freed, or moved by resizing (whoever resizes a block that
+ *  others read has to tell them: it may come back to where it was). Never tells the
+ *  sink. */
 SMAL_API bool smal_handle_validate(struct smal_handle_heap *heap, smal_handle handle,
                                    const void *address);
 

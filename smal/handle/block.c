@@ -85,17 +85,16 @@ uint32_t smal_node_take(struct smal_handle_heap *heap, uint32_t granules)
 
 /* ---- When memory is short ---- */
 
-/* Tells the program; without the lock. */
+/* Tells the program; without the lock. There may be other threads afterwards. */
 static enum smal_handle_answer tell(struct smal_handle_heap *heap, enum smal_handle_low how,
-                                    size_t bytes, bool locked)
+                                    size_t bytes, bool *locked)
 {
 	enum smal_handle_answer answer;
 
 	heap->telling = true;
-	smal_handle_leave(heap, locked);
+	smal_handle_leave(heap, *locked);
 	answer = heap->low(heap, how, bytes, heap->user);
-	if (locked)
-		smal_os_lock_take(&heap->lock);
+	*locked = smal_handle_enter(heap);
 	heap->telling = false;
 	return answer;
 }
@@ -115,7 +114,8 @@ static uint32_t compact_and_take(struct smal_handle_heap *heap, uint32_t granule
 }
 
 /* Steps 5 and 6. The program may do anything when it is told. */
-static uint32_t provide(struct smal_handle_heap *heap, size_t bytes, uint32_t granules, bool locked)
+static uint32_t provide(struct smal_handle_heap *heap, size_t bytes, uint32_t granules,
+                        bool *locked)
 {
 	uint32_t index = 0;
 
@@ -145,7 +145,7 @@ static void tell_lower(struct smal_handle_heap *heap)
 	heap->lower_due = false;
 	if (heap->low != NULL && !heap->telling && !heap->told_lower) {
 		heap->told_lower = true;
-		if (tell(heap, SMAL_HANDLE_LOWER, 0, locked) == SMAL_HANDLE_COMPACT)
+		if (tell(heap, SMAL_HANDLE_LOWER, 0, &locked) == SMAL_HANDLE_COMPACT)
 			smal_compact_locked(heap, 0);
 	}
 	smal_handle_leave(heap, locked);
@@ -210,7 +210,7 @@ static SMAL_NOINLINE smal_handle alloc_slow(struct smal_handle_heap *heap, size_
 	locked = smal_handle_enter(heap);
 	index = smal_node_take(heap, granules);
 	if (SMAL_UNLIKELY(index == 0))
-		index = provide(heap, bytes, granules, locked);
+		index = provide(heap, bytes, granules, &locked);
 	if (index != 0)
 		handle = make_block(heap, index, bytes, granules, flags);
 	smal_handle_leave(heap, locked);
@@ -396,23 +396,4 @@ size_t smal_handle_purge(struct smal_handle_heap *heap)
 	bytes = smal_blocks_purge(heap);
 	smal_handle_leave(heap, locked);
 	return bytes;
-}
-
-enum smal_error smal_handle_set_purgeable(struct smal_handle_heap *heap, smal_handle handle,
-                                          bool purgeable)
-{
-	struct smal_handle_entry *entry;
-	uint32_t control, new;
-
-	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
-		return SMAL_ERROR_INVALID;
-	do {
-		entry = smal_handle_entry(heap, handle);
-		if (entry == NULL)
-			return smal_handle_fail(heap, handle, __func__);
-		control = smal_atomic_load_u32(&entry->control);
-		new = (control & ~(uint32_t)SMAL_CONTROL_PURGEABLE) |
-		      (purgeable ? SMAL_CONTROL_PURGEABLE : 0);
-	} while (!smal_control_swap(entry, control, new));
-	return SMAL_OK;
 }

@@ -220,12 +220,33 @@ static int fitting_gap(const struct walk *walk, uint32_t granules)
 	return -1;
 }
 
-/* The block at walk->at goes to the end of a gap. What it leaves joins the walk's gap,
- * or becomes it, for which there may be no entry. */
+/* Puts a block that is on no list at the beginning of a gap. */
+static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t index,
+                     uint32_t granules)
+{
+	uint32_t before = heap->gap[which].before, node = heap->gap[which].node;
+	struct smal_handle_entry *gap = smal_entry(heap, node);
+	uint32_t limit = smal_node_limit(heap, gap);
+
+	smal_node_remove(heap, before, node);
+	smal_entry(heap, index)->place = gap->place;
+	smal_node_insert(heap, before, index);
+	gap->place += granules;
+	if (gap->place == limit) {
+		smal_entry_give(heap, node);
+		forget_gap(heap, which);
+	} else {
+		smal_node_insert(heap, index, node);
+		heap->gap[which].before = index;
+	}
+}
+
+/* The block at walk->at goes to a gap. What it leaves joins the walk's gap, or becomes
+ * it, for which there may be no entry. */
 static bool move_back(struct walk *walk, unsigned which)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	uint32_t index = walk->at, to = heap->gap[which].node, gap = walk->gap, from, end;
+	uint32_t index = walk->at, gap = walk->gap, from;
 	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t granules = smal_node_granules(heap, entry);
 
@@ -238,22 +259,14 @@ static bool move_back(struct walk *walk, unsigned which)
 	}
 	from = entry->place;
 	walk->at = entry->next;
-	end = smal_node_limit(heap, smal_entry(heap, to));
 	if (walk->gap != 0)
 		smal_node_remove(heap, gap, index);
 	else
 		smal_node_replace(heap, index, gap);
 	walk->gap = gap;
-	entry->place = end - granules;
+	fill_gap(heap, which, index, granules);
 	memcpy(smal_granule(heap, entry->place), smal_granule(heap, from),
 	       (size_t)granules << SMAL_GRANULE_LOG2);
-	if (smal_entry(heap, to)->place == entry->place) {
-		smal_node_replace(heap, to, index);
-		smal_entry_give(heap, to);
-		forget_gap(heap, which);
-	} else {
-		smal_node_insert(heap, to, index);
-	}
 	unmark(heap, index, from);
 	heap->stats.moved_blocks++;
 	heap->stats.moved_bytes += (uint64_t)granules << SMAL_GRANULE_LOG2;
@@ -334,6 +347,7 @@ static void end_walk(struct walk *walk)
 	}
 	heap->walked = 0;
 	heap->walking = false;
+	heap->discarding = true;
 	heap->gap_count = 0;
 	smal_holes_folded(heap);
 	heap->stats.compactions++;
@@ -387,7 +401,8 @@ bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns)
 {
 	uint64_t limit = max_ns != 0 ? smal_os_clock_ns() + max_ns : 0;
 	struct walk walk;
-	bool done = heap->free_granules == 0 && !heap->walking;
+	bool done = !heap->walking && (heap->free_granules == 0 ||
+	                               (heap->discarding && !heap->unfolded));
 
 	if (!done) {
 		walk = go_on(heap);
@@ -402,6 +417,7 @@ bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns)
 	}
 	while (done && !discard(heap))
 		done = max_ns == 0 || smal_os_clock_ns() < limit;
+	heap->discarding &= !done;
 	return done;
 }
 

@@ -128,9 +128,9 @@ struct smal_handle_heap {
 	bool unfolded;
 
 	/* The node before the one that the compaction under way comes to; 0: it is at
-	 * the beginning. */
+	 * the beginning. After its end there may be memory left to give back. */
 	uint32_t walked;
-	bool walking;
+	bool walking, discarding;
 	/* Holes that were left behind. */
 	unsigned gap_count;
 	struct smal_gap gap[SMAL_HANDLE_GAPS];

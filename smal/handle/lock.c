@@ -159,6 +159,20 @@ enum smal_error smal_handle_unlock_slow(struct smal_handle_heap *heap, smal_hand
 	return SMAL_OK;
 }
 
+/* Its record may end at any moment. */
+static void *look_at_large(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
+{
+	bool locked = smal_handle_enter(heap);
+	const struct smal_handle_entry *entry = smal_handle_entry(heap, handle);
+	void *address = NULL;
+
+	*gone = entry == NULL;
+	if (entry != NULL && (entry->control & SMAL_CONTROL_PURGED) == 0)
+		address = address_of(heap, entry, entry->control);
+	smal_handle_leave(heap, locked);
+	return address;
+}
+
 /* The address now, or NULL; *gone: there is no such block. */
 static void *look(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
 {
@@ -178,7 +192,9 @@ static void *look(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
 			wait_for_move(heap, entry);
 			continue;
 		}
-		address = address_of(heap, entry, control);
+		if ((control & SMAL_CONTROL_LARGE) != 0)
+			return look_at_large(heap, handle, gone);
+		address = smal_granule(heap, entry->place);
 		/* Of the very block, unless it has changed meanwhile. */
 	} while (((smal_atomic_load_u32(&entry->control) ^ control) &
 	          ~(uint32_t)SMAL_CONTROL_LOCKS) != 0 || (control & SMAL_CONTROL_MOVING) != 0);
@@ -206,4 +222,28 @@ bool smal_handle_validate(struct smal_handle_heap *heap, smal_handle handle, con
 	smal_atomic_fence();
 	return heap != NULL && heap->magic == SMAL_HANDLE_MAGIC && address != NULL &&
 	       look(heap, handle, &gone) == address;
+}
+
+enum smal_error smal_handle_set_purgeable(struct smal_handle_heap *heap, smal_handle handle,
+                                          bool purgeable)
+{
+	struct smal_handle_entry *entry;
+	uint32_t control, new;
+
+	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
+		return SMAL_ERROR_INVALID;
+	do {
+		entry = smal_handle_entry(heap, handle);
+		if (entry == NULL)
+			return smal_handle_fail(heap, handle, __func__);
+		control = smal_atomic_load_u32(&entry->control);
+		/* Who moves it writes the whole word in the end. */
+		if ((control & SMAL_CONTROL_MOVING) != 0) {
+			wait_for_move(heap, entry);
+			control = smal_atomic_load_u32(&entry->control) & ~(uint32_t)SMAL_CONTROL_MOVING;
+		}
+		new = (control & ~(uint32_t)SMAL_CONTROL_PURGEABLE) |
+		      (purgeable ? SMAL_CONTROL_PURGEABLE : 0);
+	} while (!smal_control_swap(entry, control, new));
+	return SMAL_OK;
 }

@@ -119,8 +119,8 @@ void smal_entries_trim(struct smal_handle_heap *heap)
 	uint32_t made = heap->entries, newest = heap->first_generation;
 
 	while (made > 1 && is_spare(smal_entry(heap, made))) {
-		if (smal_entry(heap, made)->control - heap->first_generation >
-		    newest - heap->first_generation)
+		/* Generations go round. */
+		if ((int32_t)(smal_entry(heap, made)->control - newest) > 0)
 			newest = smal_entry(heap, made)->control;
 		made--;
 	}

@@ -37,17 +37,20 @@ struct walk {
 	uint32_t before, gap, at;
 	/* Nodes that the step has looked at, and granules that it has moved. */
 	uint32_t nodes, granules;
+	/* Nobody could lock a block meanwhile: none is marked. */
+	bool alone;
 };
 
 /* ---- Blocks ---- */
 
 /* Nobody can lock the block from now on. */
-static bool mark(struct smal_handle_entry *entry)
+static inline bool mark(const struct walk *walk, struct smal_handle_entry *entry)
 {
 	uint32_t control = smal_atomic_load_u32(&entry->control);
 
 	while ((control & SMAL_CONTROL_LOCKS) == 0) {
-		if (smal_control_swap(entry, control, control | SMAL_CONTROL_MOVING))
+		if (walk->alone ||
+		    smal_atomic_cas_u32(&entry->control, control, control | SMAL_CONTROL_MOVING))
 			return true;
 		control = smal_atomic_load_u32(&entry->control);
 	}
@@ -70,32 +73,18 @@ static void unmark(struct smal_handle_heap *heap, uint32_t index, uint32_t from)
 	smal_atomic_store_u32(&entry->control, control & ~(uint32_t)SMAL_CONTROL_MOVING);
 }
 
-/* ---- Pages ---- */
+/* ---- One step ---- */
 
-static uint32_t page_of(uint32_t place)
+static inline uint32_t page_of(uint32_t place)
 {
 	return place >> SMAL_HANDLE_PAGE_LOG2;
 }
-
-/* Two nodes follow each other now; between the pages that they begin in, no node
- * begins. `clean`: the first page that has no words of what was there. */
-static void follow(struct smal_handle_heap *heap, uint32_t place, uint32_t next)
-{
-	uint32_t page = page_of(smal_entry(heap, next)->place);
-
-	for (uint32_t at = page_of(place) + 1; at < page; at++)
-		heap->pages[at] = 0;
-	if (page != page_of(place))
-		heap->pages[page] = next;
-}
-
-/* ---- One step ---- */
 
 /* Marks blocks beside each other from walk->at on; returns the node behind them. */
 static uint32_t mark_run(struct walk *walk, uint32_t *last)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	uint32_t at = walk->at, begin = smal_entry(heap, at)->place;
+	uint32_t at = walk->at, begin = smal_entry(heap, at)->place, nodes = walk->nodes;
 
 	*last = 0;
 	while (at != 0 && (*last == 0 || walk->nodes < STEP_NODES)) {
@@ -103,13 +92,58 @@ static uint32_t mark_run(struct walk *walk, uint32_t *last)
 
 		if (!smal_entry_is_used(entry) ||
 		    (*last != 0 && smal_node_limit(heap, entry) - begin > STEP_GRANULES) ||
-		    !mark(entry))
+		    !mark(walk, entry))
 			break;
 		walk->nodes++;
 		*last = at;
 		at = entry->next;
 	}
+	heap->stats.moved_blocks += walk->nodes - nodes;
 	return at;
+}
+
+/* The blocks from `first` to `last` stand `down` granules lower now, and the pages that
+ * they begin in say so. `place`: where the first is. */
+static void settle_run(struct smal_handle_heap *heap, uint32_t first, uint32_t last, uint32_t down,
+                       uint32_t place)
+{
+	uint32_t page = page_of(place), at = first;
+
+	for (;;) {
+		struct smal_handle_entry *entry = smal_entry(heap, at);
+
+		place = entry->place - down;
+		entry->place = place;
+		if (SMAL_UNLIKELY(page_of(place) != page)) {
+			while (++page < page_of(place))
+				heap->pages[page] = 0;
+			heap->pages[page] = at;
+		}
+		if (at == last)
+			return;
+		at = entry->next;
+	}
+}
+
+/* The gap begins at `end` now, behind a node at `place`, and ends where `after` begins or
+ * the span ends. Between, and from page `from` on, pages have words of what was there. */
+static void settle_gap(struct walk *walk, uint32_t place, uint32_t end, uint32_t after,
+                       uint32_t from)
+{
+	struct smal_handle_heap *heap = walk->heap;
+	uint32_t page = page_of(place), limit;
+
+	smal_entry(heap, walk->gap)->place = end;
+	if (page_of(end) != page) {
+		while (++page < page_of(end))
+			heap->pages[page] = 0;
+		heap->pages[page] = walk->gap;
+	}
+	limit = after != 0 ? page_of(smal_entry(heap, after)->place) : page_of(heap->top - 1) + 1;
+	for (page = (uint32_t)smal_max(page + 1, from); page < limit; page++)
+		heap->pages[page] = 0;
+	if (after != 0 && limit != page_of(end))
+		heap->pages[limit] = after;
 }
 
 /* Moves the blocks from walk->at to `last` down over the gap. */
@@ -119,41 +153,24 @@ static void move_run(struct walk *walk, uint32_t last, uint32_t after)
 	struct smal_handle_entry *gap = smal_entry(heap, walk->gap);
 	uint32_t begin = smal_entry(heap, walk->at)->place, to = gap->place;
 	uint32_t end = smal_node_limit(heap, smal_entry(heap, last)), first = walk->at;
-	uint32_t down = begin - to, place = to, at, next;
+	uint32_t down = begin - to, at, next;
 
 	memmove(smal_granule(heap, to), smal_granule(heap, begin),
 	        (size_t)(end - begin) << SMAL_GRANULE_LOG2);
-	/* The list and the places first: a block's size is known by the next one's. */
 	if (walk->before != 0)
 		smal_entry(heap, walk->before)->next = first;
 	else
 		heap->first = first;
 	if (heap->pages[page_of(to)] == walk->gap)
 		heap->pages[page_of(to)] = first;
-	for (at = first; at != after; at = next) {
-		struct smal_handle_entry *entry = smal_entry(heap, at);
-
-		next = entry->next;
-		entry->place -= down;
-		if (at != first)
-			follow(heap, place, at);
-		place = entry->place;
-		heap->stats.moved_blocks++;
-	}
+	/* All places first: a block's size is known by the next one's. */
+	settle_run(heap, first, last, down, to);
 	smal_entry(heap, last)->next = walk->gap;
 	gap->next = after;
-	gap->place = end - down;
 	if (after == 0)
 		heap->last = walk->gap;
-	/* No page between has had words but those of the run. */
-	follow(heap, place, walk->gap);
-	for (uint32_t page = (uint32_t)smal_max(page_of(gap->place) + 1, page_of(begin));
-	     page < page_of(smal_node_limit(heap, gap)) || (after == 0 && page <= page_of(end - 1));
-	     page++)
-		heap->pages[page] = 0;
-	if (after != 0 && page_of(smal_entry(heap, after)->place) != page_of(gap->place))
-		heap->pages[page_of(smal_entry(heap, after)->place)] = after;
-	for (at = first; at != walk->gap; at = next) {
+	settle_gap(walk, smal_entry(heap, last)->place, end - down, after, page_of(begin));
+	for (at = first; (!walk->alone || heap->moved != NULL) && at != walk->gap; at = next) {
 		next = smal_entry(heap, at)->next;
 		unmark(heap, at, smal_entry(heap, at)->place + down);
 	}
@@ -252,7 +269,7 @@ static bool move_back(struct walk *walk, unsigned which)
 
 	if (gap == 0)
 		gap = smal_entry_take(heap, true);
-	if (gap == 0 || !mark(entry)) {
+	if (gap == 0 || !mark(walk, entry)) {
 		if (gap != 0 && walk->gap == 0)
 			smal_entry_give(heap, gap);
 		return false;
@@ -280,15 +297,23 @@ static bool move_back(struct walk *walk, unsigned which)
 static void meet_hole(struct walk *walk)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	uint32_t hole = walk->at;
+	struct smal_handle_entry *entry = smal_entry(heap, walk->at);
+	uint32_t hole = walk->at, next = entry->next, *page = &heap->pages[page_of(entry->place)];
 
-	walk->at = smal_entry(heap, hole)->next;
+	walk->at = next;
 	if (walk->gap == 0) {
 		walk->gap = hole;
-		smal_entry(heap, hole)->control &= ~(uint32_t)SMAL_CONTROL_LISTED;
+		entry->control &= ~(uint32_t)SMAL_CONTROL_LISTED;
 		return;
 	}
-	smal_node_remove(heap, walk->gap, hole);
+	/* As smal_node_remove; nobody remembers a hole that is behind a gap. */
+	if (*page == hole)
+		*page = next != 0 && page_of(smal_entry(heap, next)->place) == page_of(entry->place)
+		                ? next
+		                : 0;
+	smal_entry(heap, walk->gap)->next = next;
+	if (next == 0)
+		heap->last = walk->gap;
 	smal_entry_give(heap, hole);
 }
 
@@ -358,7 +383,8 @@ static void end_walk(struct walk *walk)
 /* To where the last call stopped; that node may have become a hole. */
 static struct walk go_on(struct smal_handle_heap *heap)
 {
-	struct walk walk = { .heap = heap, .before = heap->walked };
+	struct walk walk = { .heap = heap, .before = heap->walked,
+		             .alone = smal_os_single_threaded() };
 
 	if (!heap->walking)
 		heap->gap_count = 0;

@@ -9,8 +9,12 @@
  */
 #include <smal/handle/handle.h>
 
-/* What is committed at once at least, but in a buffer. */
-enum { STEP_BYTES = 64 * 1024 };
+enum {
+	/* What is committed at once at least, but in a buffer. */
+	STEP_BYTES = 64 * 1024,
+	/* A table of the system's is trimmed if one entry in so many is spare. */
+	TRIM_PART = 16
+};
 
 /* ---- Memory ---- */
 
@@ -118,6 +122,8 @@ void smal_entries_trim(struct smal_handle_heap *heap)
 {
 	uint32_t made = heap->entries, newest = heap->first_generation;
 
+	if (heap->reservation != NULL && heap->spare_count < made / TRIM_PART)
+		return;
 	while (made > 1 && is_spare(smal_entry(heap, made))) {
 		/* Generations go round. */
 		if ((int32_t)(smal_entry(heap, made)->control - newest) > 0)

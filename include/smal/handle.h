@@ -176,8 +176,8 @@ static inline struct smal_handle_entry *smal_handle_plain(const struct smal_hand
 	const struct smal_handle_view *view = (const struct smal_handle_view *)(const void *)heap;
 	struct smal_handle_entry *entry;
 
-	if (view == NULL || view->magic != SMAL_HANDLE_MAGIC ||
-	    (uint32_t)handle - 1 >= view->entries || *view->single == 0)
+	if (view == NULL || view->magic != SMAL_HANDLE_MAGIC || *view->single == 0 ||
+	    (uint32_t)handle - 1 >= view->entries)
 		return NULL;
 	entry = view->table - (uint32_t)handle;
 	/* The heap's number stands in a handle where an entry has its flags. */

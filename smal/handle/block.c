@@ -49,7 +49,7 @@ static uint32_t take_behind(struct smal_handle_heap *heap, uint32_t granules)
 	if (index == 0)
 		return 0;
 	entry = smal_entry(heap, index);
-	entry->place = heap->top;
+	smal_entry_set_place(entry, heap->top);
 	smal_node_insert(heap, heap->last, index);
 	heap->top += granules;
 	heap->free_granules += granules;
@@ -166,9 +166,9 @@ static smal_handle alloc_large(struct smal_handle_heap *heap, size_t bytes, unsi
 		smal_entry_give(heap, index);
 		goto out;
 	}
-	smal_atomic_store_u32(&entry->control, entry->control | SMAL_CONTROL_LARGE |
+	smal_atomic_store_u32(&entry->control, smal_entry_control(entry) | SMAL_CONTROL_LARGE |
 	                                               SMAL_CONTROL_USED | flags);
-	handle = smal_handle_of(heap, index, entry->control);
+	handle = smal_handle_of(heap, index, smal_entry_control(entry));
 out:
 	smal_handle_leave(heap, locked);
 	return handle;
@@ -179,7 +179,7 @@ static inline smal_handle make_block(struct smal_handle_heap *heap, uint32_t ind
                                      uint32_t granules, unsigned flags)
 {
 	struct smal_handle_entry *entry = smal_entry(heap, index);
-	uint32_t generation = entry->control >> SMAL_CONTROL_GENERATION_LOG2
+	uint32_t generation = smal_entry_control(entry) >> SMAL_CONTROL_GENERATION_LOG2
 	                                                << SMAL_CONTROL_GENERATION_LOG2;
 
 	heap->free_granules -= granules;
@@ -195,7 +195,7 @@ static SMAL_NOINLINE smal_handle alloc_slow(struct smal_handle_heap *heap, size_
 	static const char function[] = "smal_handle_alloc";
 	uint32_t granules = smal_handle_granules(bytes), index;
 	smal_handle handle = 0;
-	bool locked;
+	bool locked, due;
 
 	if (smal_handle_heap_check(heap, function) != SMAL_OK)
 		return 0;
@@ -213,8 +213,9 @@ static SMAL_NOINLINE smal_handle alloc_slow(struct smal_handle_heap *heap, size_
 		index = provide(heap, bytes, granules, &locked);
 	if (index != 0)
 		handle = make_block(heap, index, bytes, granules, flags);
+	due = heap->lower_due;
 	smal_handle_leave(heap, locked);
-	if (SMAL_UNLIKELY(heap->lower_due))
+	if (SMAL_UNLIKELY(due))
 		tell_lower(heap);
 	return handle;
 }
@@ -295,7 +296,7 @@ enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_handle hand
 	if (!smal_handle_may_be(heap, handle) || !smal_os_single_threaded())
 		return free_slow(heap, handle);
 	entry = smal_entry(heap, (uint32_t)handle);
-	control = entry->control;
+	control = smal_entry_control(entry);
 	if (SMAL_UNLIKELY((control & (SMAL_CONTROL_PLAIN | SMAL_CONTROL_LOCKS)) !=
 	                          smal_control_wanted(heap, handle) ||
 	                  entry->next == 0 || heap->free_granules >= heap->fold_granules))
@@ -303,7 +304,7 @@ enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_handle hand
 	granules = smal_entry(heap, entry->next)->place - entry->place;
 	if (SMAL_UNLIKELY(granules >= SMAL_HANDLE_SMALL))
 		return free_slow(heap, handle);
-	entry->control = smal_generation_next(control) | SMAL_CONTROL_LISTED;
+	smal_entry_set_control(entry, smal_generation_next(control) | SMAL_CONTROL_LISTED);
 	smal_hole_push(heap, (uint32_t)handle, granules);
 	heap->free_granules += granules;
 	heap->unfolded = true;
@@ -334,7 +335,7 @@ static size_t purge(struct smal_handle_heap *heap, uint32_t before, uint32_t ind
 		smal_node_remove(heap, before, index);
 	else
 		smal_node_replace(heap, index, hole);
-	entry->place = SMAL_NOWHERE;
+	smal_entry_set_place(entry, SMAL_NOWHERE);
 	heap->free_granules += granules;
 	heap->unfolded = true;
 	heap->stats.purged_blocks++;
@@ -358,7 +359,7 @@ static size_t purge_large(struct smal_handle_heap *heap)
 			continue;
 		bytes = smal_large_of(entry)->bytes;
 		smal_large_end(heap, entry);
-		entry->place = SMAL_NOWHERE;
+		smal_entry_set_place(entry, SMAL_NOWHERE);
 		heap->stats.purged_blocks++;
 		all += bytes;
 	}

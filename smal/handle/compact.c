@@ -61,7 +61,7 @@ static inline bool mark(const struct walk *walk, struct smal_handle_entry *entry
 static void unmark(struct smal_handle_heap *heap, uint32_t index, uint32_t from)
 {
 	struct smal_handle_entry *entry = smal_entry(heap, index);
-	uint32_t control = entry->control;
+	uint32_t control = smal_entry_control(entry);
 	size_t bytes;
 
 	if (SMAL_UNLIKELY((control & SMAL_CONTROL_TELL) != 0) && heap->moved != NULL) {
@@ -113,7 +113,7 @@ static void settle_run(struct smal_handle_heap *heap, uint32_t first, uint32_t l
 		struct smal_handle_entry *entry = smal_entry(heap, at);
 
 		place = entry->place - down;
-		entry->place = place;
+		smal_entry_set_place(entry, place);
 		if (SMAL_UNLIKELY(page_of(place) != page)) {
 			while (++page < page_of(place))
 				heap->pages[page] = 0;
@@ -133,7 +133,7 @@ static void settle_gap(struct walk *walk, uint32_t place, uint32_t end, uint32_t
 	struct smal_handle_heap *heap = walk->heap;
 	uint32_t page = page_of(place), limit;
 
-	smal_entry(heap, walk->gap)->place = end;
+	smal_entry_set_place(smal_entry(heap, walk->gap), end);
 	if (page_of(end) != page) {
 		while (++page < page_of(end))
 			heap->pages[page] = 0;
@@ -246,9 +246,9 @@ static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t ind
 	uint32_t limit = smal_node_limit(heap, gap);
 
 	smal_node_remove(heap, before, node);
-	smal_entry(heap, index)->place = gap->place;
+	smal_entry_set_place(smal_entry(heap, index), gap->place);
 	smal_node_insert(heap, before, index);
-	gap->place += granules;
+	smal_entry_set_place(gap, gap->place + granules);
 	if (gap->place == limit) {
 		smal_entry_give(heap, node);
 		forget_gap(heap, which);
@@ -303,7 +303,7 @@ static void meet_hole(struct walk *walk)
 	walk->at = next;
 	if (walk->gap == 0) {
 		walk->gap = hole;
-		entry->control &= ~(uint32_t)SMAL_CONTROL_LISTED;
+		smal_entry_set_control(entry, smal_entry_control(entry) & ~(uint32_t)SMAL_CONTROL_LISTED);
 		return;
 	}
 	/* As smal_node_remove; nobody remembers a hole that is behind a gap. */

@@ -162,15 +162,32 @@ static inline struct smal_handle_entry *smal_entry(const struct smal_handle_heap
 	return heap->table - index;
 }
 
+/* Both words are read by who looks up a handle, which may be a stale one; and the
+ * control word changes with every lock. */
+static inline uint32_t smal_entry_control(const struct smal_handle_entry *entry)
+{
+	return smal_atomic_load_relaxed_u32(&entry->control);
+}
+
+static inline void smal_entry_set_place(struct smal_handle_entry *entry, uint32_t place)
+{
+	smal_atomic_store_u32(&entry->place, place);
+}
+
+static inline void smal_entry_set_control(struct smal_handle_entry *entry, uint32_t control)
+{
+	smal_atomic_store_u32(&entry->control, control);
+}
+
 static inline bool smal_entry_is_used(const struct smal_handle_entry *entry)
 {
-	return (entry->control & SMAL_CONTROL_USED) != 0;
+	return (smal_entry_control(entry) & SMAL_CONTROL_USED) != 0;
 }
 
 /* A hole or a block of the list. */
 static inline bool smal_entry_is_node(const struct smal_handle_entry *entry)
 {
-	return entry->place != SMAL_NOWHERE && (entry->control & SMAL_CONTROL_LARGE) == 0;
+	return entry->place != SMAL_NOWHERE && (smal_entry_control(entry) & SMAL_CONTROL_LARGE) == 0;
 }
 
 static inline bool smal_entry_is_hole(const struct smal_handle_entry *entry)
@@ -277,7 +294,7 @@ static inline uint32_t smal_hole_pop(struct smal_handle_heap *heap, uint32_t gra
 	const struct smal_handle_entry *entry = smal_entry(heap, index);
 
 	if (index - 1 >= heap->entries ||
-	    (entry->control & (SMAL_CONTROL_USED | SMAL_CONTROL_LISTED)) != SMAL_CONTROL_LISTED ||
+	    (smal_entry_control(entry) & (SMAL_CONTROL_USED | SMAL_CONTROL_LISTED)) != SMAL_CONTROL_LISTED ||
 	    smal_node_granules(heap, entry) != granules)
 		return 0;
 	heap->small[granules] = *smal_hole_link(heap, entry);
@@ -306,7 +323,7 @@ static inline void smal_handle_leave(struct smal_handle_heap *heap, bool locked)
 static inline bool smal_control_swap(struct smal_handle_entry *entry, uint32_t old, uint32_t new)
 {
 	if (smal_os_single_threaded()) {
-		entry->control = new;
+		smal_entry_set_control(entry, new);
 		return true;
 	}
 	return smal_atomic_cas_u32(&entry->control, old, new);

@@ -49,7 +49,7 @@ void smal_hole_list(struct smal_handle_heap *heap, uint32_t index)
 
 	*link_of(heap, index) = *stack;
 	*stack = index;
-	entry->control |= SMAL_CONTROL_LISTED;
+	smal_entry_set_control(entry, smal_entry_control(entry) | SMAL_CONTROL_LISTED);
 }
 
 /* Granules of what a stack names; 0: it is no hole that was listed. */
@@ -58,7 +58,7 @@ static uint32_t listed(const struct smal_handle_heap *heap, uint32_t index)
 	const struct smal_handle_entry *entry = smal_entry(heap, index);
 
 	if (index - 1 >= heap->entries || !smal_entry_is_hole(entry) ||
-	    (entry->control & SMAL_CONTROL_LISTED) == 0)
+	    (smal_entry_control(entry) & SMAL_CONTROL_LISTED) == 0)
 		return 0;
 	return smal_node_granules(heap, entry);
 }
@@ -69,7 +69,7 @@ static uint32_t pop(struct smal_handle_heap *heap, uint32_t *stack)
 	uint32_t index = *stack;
 
 	*stack = *link_of(heap, index);
-	smal_entry(heap, index)->control &= ~(uint32_t)SMAL_CONTROL_LISTED;
+	smal_entry_set_control(smal_entry(heap, index), smal_entry_control(smal_entry(heap, index)) & ~(uint32_t)SMAL_CONTROL_LISTED);
 	return index;
 }
 
@@ -79,7 +79,7 @@ static uint32_t take_small(struct smal_handle_heap *heap, uint32_t granules)
 	uint32_t index = smal_hole_pop(heap, granules);
 
 	if (index != 0) {
-		smal_entry(heap, index)->control &= ~(uint32_t)SMAL_CONTROL_LISTED;
+		smal_entry_set_control(smal_entry(heap, index), smal_entry_control(smal_entry(heap, index)) & ~(uint32_t)SMAL_CONTROL_LISTED);
 	} else {
 		heap->small[granules] = 0;
 		heap->small_mask &= ~((uint64_t)1 << granules);
@@ -129,7 +129,7 @@ bool smal_node_cut(struct smal_handle_heap *heap, uint32_t index, uint32_t place
 
 	if (rest == 0)
 		return false;
-	smal_entry(heap, rest)->place = place;
+	smal_entry_set_place(smal_entry(heap, rest), place);
 	smal_node_insert(heap, index, rest);
 	smal_hole_list(heap, rest);
 	return true;
@@ -187,7 +187,7 @@ static void append(struct smal_handle_heap *heap, uint32_t index, uint32_t *ends
 		*link_of(heap, *end) = index;
 	*end = index;
 	*link_of(heap, index) = 0;
-	entry->control |= SMAL_CONTROL_LISTED;
+	smal_entry_set_control(entry, smal_entry_control(entry) | SMAL_CONTROL_LISTED);
 }
 
 static void fold(struct smal_handle_heap *heap)

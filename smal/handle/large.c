@@ -35,7 +35,7 @@ bool smal_large_make(struct smal_handle_heap *heap, struct smal_handle_entry *en
 		smal_heap_free(heap->large, large);
 		goto fail;
 	}
-	entry->place = (uint32_t)(uintptr_t)large;
+	smal_entry_set_place(entry, (uint32_t)(uintptr_t)large);
 	entry->next = (uint32_t)((uint64_t)(uintptr_t)large >> 32);
 	heap->stats.large_blocks++;
 	heap->stats.large_bytes += bytes;

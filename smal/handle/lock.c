@@ -58,7 +58,7 @@ enum smal_error smal_handle_fail(struct smal_handle_heap *heap, smal_handle hand
 
 	if (index - 1 < made && heap_of(handle) != heap->number) {
 		what = "handle of another heap";
-		is = "";
+		is = "none of this one's";
 	} else if (index - 1 < made) {
 		control = smal_atomic_load_u32(&smal_entry(heap, index)->control);
 		what = "stale handle";
@@ -167,8 +167,8 @@ static void *look_at_large(struct smal_handle_heap *heap, smal_handle handle, bo
 	void *address = NULL;
 
 	*gone = entry == NULL;
-	if (entry != NULL && (entry->control & SMAL_CONTROL_PURGED) == 0)
-		address = address_of(heap, entry, entry->control);
+	if (entry != NULL && (smal_entry_control(entry) & SMAL_CONTROL_PURGED) == 0)
+		address = address_of(heap, entry, smal_entry_control(entry));
 	smal_handle_leave(heap, locked);
 	return address;
 }
@@ -194,7 +194,7 @@ static void *look(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
 		}
 		if ((control & SMAL_CONTROL_LARGE) != 0)
 			return look_at_large(heap, handle, gone);
-		address = smal_granule(heap, entry->place);
+		address = smal_granule(heap, smal_atomic_load_u32(&entry->place));
 		/* Of the very block, unless it has changed meanwhile. */
 	} while (((smal_atomic_load_u32(&entry->control) ^ control) &
 	          ~(uint32_t)SMAL_CONTROL_LOCKS) != 0 || (control & SMAL_CONTROL_MOVING) != 0);

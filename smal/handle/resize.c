@@ -18,7 +18,7 @@ static void move_hole(struct smal_handle_heap *heap, uint32_t before, uint32_t h
 	struct smal_handle_entry *entry = smal_entry(heap, hole);
 
 	smal_node_remove(heap, before, hole);
-	entry->place = place;
+	smal_entry_set_place(entry, place);
 	smal_node_insert(heap, before, hole);
 	if (entry->next != 0)
 		smal_hole_list(heap, hole);
@@ -85,7 +85,7 @@ static bool lengthen(struct smal_handle_heap *heap, uint32_t index, uint32_t gra
 static void tell_moved(const struct smal_handle_heap *heap, uint32_t index, const void *from,
                        void *to, size_t bytes)
 {
-	uint32_t control = smal_entry(heap, index)->control;
+	uint32_t control = smal_entry_control(smal_entry(heap, index));
 
 	if ((control & SMAL_CONTROL_TELL) != 0 && heap->moved != NULL)
 		heap->moved(smal_handle_of(heap, index, control), to, from, bytes, heap->user);
@@ -107,7 +107,7 @@ static bool begin_move(struct smal_handle_entry *entry)
 static void end_move(struct smal_handle_entry *entry, uint32_t set, uint32_t clear)
 {
 	smal_atomic_store_u32(&entry->control,
-	                      (entry->control & ~(clear | SMAL_CONTROL_MOVING)) | set);
+	                      (smal_entry_control(entry) & ~(clear | SMAL_CONTROL_MOVING)) | set);
 }
 
 /* What a block had is a hole from now on, of the entry `hole`. */
@@ -135,7 +135,7 @@ static enum smal_error move_to_node(struct smal_handle_heap *heap, uint32_t inde
                                     size_t old_bytes, size_t bytes)
 {
 	struct smal_handle_entry *entry = smal_entry(heap, index);
-	bool was_large = (entry->control & SMAL_CONTROL_LARGE) != 0;
+	bool was_large = (smal_entry_control(entry) & SMAL_CONTROL_LARGE) != 0;
 	uint32_t granules = smal_node_granules(heap, smal_entry(heap, node));
 	uint32_t hole = was_large ? 0 : smal_entry_take(heap, true);
 	const char *from = was_large ? smal_large_of(entry)->address
@@ -184,7 +184,7 @@ static enum smal_error move_to_large(struct smal_handle_heap *heap, uint32_t ind
 	to = smal_large_of(&made)->address;
 	memcpy(to, from, smal_min(old_bytes, bytes));
 	leave_place(heap, index, hole);
-	entry->place = made.place;
+	smal_entry_set_place(entry, made.place);
 	entry->next = made.next;
 	tell_moved(heap, index, from, to, bytes);
 	end_move(entry, SMAL_CONTROL_LARGE, SMAL_CONTROL_SLACK);
@@ -236,7 +236,7 @@ static void set_slack(struct smal_handle_entry *entry, uint32_t slack)
 
 static size_t bytes_of(const struct smal_handle_heap *heap, const struct smal_handle_entry *entry)
 {
-	uint32_t control = entry->control;
+	uint32_t control = smal_entry_control(entry);
 
 	if ((control & SMAL_CONTROL_PURGED) != 0)
 		return 0;
@@ -264,7 +264,7 @@ static bool resize_here(struct smal_handle_heap *heap, uint32_t index, size_t by
 static enum smal_error resize(struct smal_handle_heap *heap, uint32_t index, size_t bytes)
 {
 	struct smal_handle_entry *entry = smal_entry(heap, index);
-	bool is_large = (entry->control & SMAL_CONTROL_LARGE) != 0;
+	bool is_large = (smal_entry_control(entry) & SMAL_CONTROL_LARGE) != 0;
 	bool to_large = heap->reservation != NULL && bytes >= SMAL_HANDLE_LARGE_BYTES;
 	size_t old_bytes = bytes_of(heap, entry);
 	uint32_t granules = smal_handle_granules(bytes), node;
@@ -273,7 +273,7 @@ static enum smal_error resize(struct smal_handle_heap *heap, uint32_t index, siz
 		return resize_large(heap, index, bytes);
 	if (!is_large && !to_large && resize_here(heap, index, bytes))
 		return SMAL_OK;
-	if ((entry->control & SMAL_CONTROL_LOCKS) != 0)
+	if ((smal_entry_control(entry) & SMAL_CONTROL_LOCKS) != 0)
 		return SMAL_ERROR_BUSY;
 	if (to_large)
 		return move_to_large(heap, index, old_bytes, bytes);
@@ -297,7 +297,7 @@ enum smal_error smal_handle_resize(struct smal_handle_heap *heap, smal_handle ha
 		return error;
 	locked = smal_handle_enter(heap);
 	entry = smal_handle_entry(heap, handle);
-	purged = entry != NULL && (entry->control & SMAL_CONTROL_PURGED) != 0;
+	purged = entry != NULL && (smal_entry_control(entry) & SMAL_CONTROL_PURGED) != 0;
 	if (entry != NULL && !purged)
 		error = resize(heap, (uint32_t)handle, bytes);
 	smal_handle_leave(heap, locked);

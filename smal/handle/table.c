@@ -86,8 +86,8 @@ uint32_t smal_entry_take(struct smal_handle_heap *heap, bool last)
 	if (heap->spare_count < 2 && made < UINT32_MAX - 1 && commit_entry(heap)) {
 		struct smal_handle_entry *entry = smal_entry(heap, made + 1);
 
-		entry->place = SMAL_NOWHERE;
-		entry->control = heap->first_generation;
+		smal_entry_set_place(entry, SMAL_NOWHERE);
+		smal_entry_set_control(entry, heap->first_generation);
 		entry->next = 0;
 		smal_atomic_store_u32(&heap->entries, made + 1);
 		return made + 1;
@@ -103,9 +103,9 @@ void smal_entry_give(struct smal_handle_heap *heap, uint32_t index)
 {
 	struct smal_handle_entry *entry = smal_entry(heap, index);
 
-	entry->place = SMAL_NOWHERE;
-	entry->control = entry->control >> SMAL_CONTROL_GENERATION_LOG2
-	                                   << SMAL_CONTROL_GENERATION_LOG2;
+	smal_entry_set_place(entry, SMAL_NOWHERE);
+	smal_entry_set_control(entry, smal_entry_control(entry) >> SMAL_CONTROL_GENERATION_LOG2
+	                                   << SMAL_CONTROL_GENERATION_LOG2);
 	entry->next = heap->spare;
 	heap->spare = index;
 	heap->spare_count++;
@@ -126,8 +126,8 @@ void smal_entries_trim(struct smal_handle_heap *heap)
 		return;
 	while (made > 1 && is_spare(smal_entry(heap, made))) {
 		/* Generations go round. */
-		if ((int32_t)(smal_entry(heap, made)->control - newest) > 0)
-			newest = smal_entry(heap, made)->control;
+		if ((int32_t)(smal_entry_control(smal_entry(heap, made)) - newest) > 0)
+			newest = smal_entry_control(smal_entry(heap, made));
 		made--;
 	}
 	if (made == heap->entries)
@@ -232,12 +232,12 @@ void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t b
 	uint32_t before = smal_node_before(heap, index), page = page_of(old);
 
 	new->next = old->next;
-	new->place = old->place;
+	smal_entry_set_place(new, old->place);
 	if (heap->pages[page] == index)
 		heap->pages[page] = by;
 	if (heap->last == index)
 		heap->last = by;
 	link_to(heap, before, by);
 	forget(heap, index, by);
-	old->place = SMAL_NOWHERE;
+	smal_entry_set_place(old, SMAL_NOWHERE);
 }

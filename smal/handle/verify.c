@@ -25,7 +25,7 @@ static void count(const struct smal_handle_heap *heap, struct found *found)
 		if (smal_entry_is_used(entry)) {
 			found->blocks++;
 			found->block_bytes += ((uint64_t)granules << SMAL_GRANULE_LOG2) -
-			                      smal_entry_slack(entry->control);
+			                      smal_entry_slack(smal_entry_control(entry));
 			run = 0;
 			continue;
 		}
@@ -81,14 +81,14 @@ static const char *check_node(const struct smal_handle_heap *heap, uint32_t at, 
 		return "handles M1: a node ends before it begins";
 	if ((next == 0) != (heap->last == at))
 		return "handles M1: the last node is another one";
-	if (entry->control & SMAL_CONTROL_LARGE)
+	if (smal_entry_control(entry) & SMAL_CONTROL_LARGE)
 		return "handles M2: a large block is on the list";
-	if (smal_entry_is_used(entry) && (entry->control & SMAL_CONTROL_PURGED) != 0)
+	if (smal_entry_is_used(entry) && (smal_entry_control(entry) & SMAL_CONTROL_PURGED) != 0)
 		return "handles M2: a purged block is on the list";
-	if (smal_entry_slack(entry->control) > SMAL_GRANULE ||
-	    (!smal_entry_is_used(entry) && smal_entry_slack(entry->control) != 0))
+	if (smal_entry_slack(smal_entry_control(entry)) > SMAL_GRANULE ||
+	    (!smal_entry_is_used(entry) && smal_entry_slack(smal_entry_control(entry)) != 0))
 		return "handles M4: slack of more than a granule";
-	if ((entry->control & SMAL_CONTROL_MOVING) != 0)
+	if ((smal_entry_control(entry) & SMAL_CONTROL_MOVING) != 0)
 		return "handles M5: a block is being moved";
 	return NULL;
 }
@@ -129,13 +129,13 @@ static const char *check_others(const struct smal_handle_heap *heap, uint64_t no
 
 		if (at > heap->entries || ++spare > heap->entries)
 			return "handles M5: the list of spare entries has no end";
-		if (entry->place != SMAL_NOWHERE || (entry->control & SMAL_CONTROL_USED) != 0)
+		if (entry->place != SMAL_NOWHERE || (smal_entry_control(entry) & SMAL_CONTROL_USED) != 0)
 			return "handles M5: a spare entry is in use";
 	}
 	if (spare != heap->spare_count)
 		return "handles M5: the spare entries are not counted";
 	for (uint32_t at = 1; at <= heap->entries; at++) {
-		uint32_t control = smal_entry(heap, at)->control;
+		uint32_t control = smal_entry_control(smal_entry(heap, at));
 
 		if ((control & SMAL_CONTROL_USED) == 0)
 			continue;

@@ -7,6 +7,8 @@
 # make bench-malloc   malloc in whole processes: bench/compare-malloc, with options
 #                     in BENCH_MALLOC_FLAGS; bench/count-malloc beside it counts
 #                     instructions of a malloc and a free
+# make bench-handles  handles beside malloc: bench/compare-handles, with options in
+#                     BENCH_HANDLES_FLAGS
 #
 # A workload is a file in gc_workloads. A peer is a header bench/gc/shim_PEER.h
 # and a program bench/gc-PEER, compiled from all workloads.
@@ -102,6 +104,49 @@ bench_malloc_work_SOURCES = \
 	bench/malloc/web.c \
 	bench/malloc/xmalloc.c
 
+# The same workloads with handles, and with malloc, for which a library is loaded
+# before the program; handles-churn writes a trace. The recorder is loaded before
+# programs of the system: a library of its own, in every kind of build.
+handles_workloads = \
+	bench/measure.h \
+	bench/measure.c \
+	bench/handles/work.h \
+	bench/handles/work.c \
+	bench/handles/trace.h \
+	bench/handles/trace.c \
+	bench/handles/replay.h \
+	bench/handles/replay.c \
+	bench/handles/lock.c \
+	bench/handles/points.c \
+	bench/handles/pairs.c
+
+EXTRA_PROGRAMS += bench/handles-work bench/handles-malloc bench/handles-churn
+bench_handles_work_SOURCES = $(handles_workloads) bench/handles/shim_handles.h \
+	bench/handles/compact.c bench/handles/oracle.h bench/handles/oracle.c
+bench_handles_work_CPPFLAGS = $(AM_CPPFLAGS) -DSHIM='"shim_handles.h"'
+bench_handles_work_LDADD = libsmal.la
+bench_handles_work_LDFLAGS = -no-install
+
+bench_handles_malloc_SOURCES = $(handles_workloads) bench/handles/shim_malloc.h
+bench_handles_malloc_CPPFLAGS = $(AM_CPPFLAGS) -DSHIM='"shim_malloc.h"'
+bench_handles_malloc_LDADD =
+
+bench_handles_churn_SOURCES = bench/measure.h bench/measure.c bench/handles/trace.h \
+	bench/handles/churn.c
+bench_handles_churn_LDADD =
+
+handles_record = bench/handles-record.so
+bench/handles-record.so: bench/handles/record.c bench/handles/trace.h
+	$(AM_V_CC)$(MKDIR_P) bench && \
+	$(COMPILE) -fPIC -shared -o $@ $(srcdir)/bench/handles/record.c $(PTHREAD_LIBS)
+CLEANFILES += $(handles_record)
+
+EXTRA_DIST += \
+	bench/compare-handles \
+	bench/handles/record.c \
+	bench/handles/table.awk \
+	bench/handles/points.gp
+
 EXTRA_DIST += \
 	bench/compare.awk \
 	bench/compare-gc \
@@ -128,7 +173,11 @@ bench: bench/bench-smal$(EXEEXT) bench/fork-share$(EXEEXT)
 bench-malloc: bench/malloc-work$(EXEEXT) bench/malloc-run$(EXEEXT)
 	$(SHELL) $(srcdir)/bench/compare-malloc --bin=bench $(BENCH_MALLOC_FLAGS)
 
+bench-handles: bench/handles-work$(EXEEXT) bench/handles-malloc$(EXEEXT) \
+	bench/handles-churn$(EXEEXT) bench/malloc-run$(EXEEXT) $(handles_record)
+	$(SHELL) $(srcdir)/bench/compare-handles --bin=bench $(BENCH_HANDLES_FLAGS)
+
 bench-compare: $(gc_peers:=$(EXEEXT))
 	$(SHELL) $(srcdir)/bench/compare-gc --bin=bench $(BENCH_COMPARE_FLAGS)
 
-.PHONY: bench bench-compare bench-malloc
+.PHONY: bench bench-compare bench-handles bench-malloc

@@ -80,8 +80,9 @@ static inline uint32_t page_of(uint32_t place)
 	return place >> SMAL_HANDLE_PAGE_LOG2;
 }
 
-/* Marks blocks beside each other from walk->at on; returns the node behind them. */
-static uint32_t mark_run(struct walk *walk, uint32_t *last)
+/* Marks blocks beside each other from walk->at on, of `most` granules together if they
+ * are more than one; returns the node behind them. */
+static uint32_t mark_run(struct walk *walk, uint32_t most, uint32_t *last)
 {
 	struct smal_handle_heap *heap = walk->heap;
 	uint32_t at = walk->at, begin = smal_entry(heap, at)->place, nodes = walk->nodes;
@@ -91,7 +92,7 @@ static uint32_t mark_run(struct walk *walk, uint32_t *last)
 		struct smal_handle_entry *entry = smal_entry(heap, at);
 
 		if (!smal_entry_is_used(entry) ||
-		    (*last != 0 && smal_node_limit(heap, entry) - begin > STEP_GRANULES) ||
+		    (*last != 0 && smal_node_limit(heap, entry) - begin > most) ||
 		    !mark(walk, entry))
 			break;
 		walk->nodes++;
@@ -100,6 +101,39 @@ static uint32_t mark_run(struct walk *walk, uint32_t *last)
 	}
 	heap->stats.moved_blocks += walk->nodes - nodes;
 	return at;
+}
+
+/* Blocks have been moved, `down` granules each: they can be locked again. */
+static void unmark_run(struct walk *walk, uint32_t first, uint32_t last, uint32_t down)
+{
+	struct smal_handle_heap *heap = walk->heap;
+	uint32_t at = first, next;
+
+	if (walk->alone && heap->moved == NULL)
+		return;
+	for (;; at = next) {
+		next = smal_entry(heap, at)->next;
+		unmark(heap, at, smal_entry(heap, at)->place + down);
+		if (at == last)
+			return;
+	}
+}
+
+static void count_moved(struct walk *walk, uint32_t granules)
+{
+	walk->heap->stats.moved_bytes += (uint64_t)granules << SMAL_GRANULE_LOG2;
+	walk->granules += granules;
+}
+
+/* `next` follows `before` (0: it is the first; and the last, if there is no next). */
+static void link_to(struct smal_handle_heap *heap, uint32_t before, uint32_t next)
+{
+	if (before != 0)
+		smal_entry(heap, before)->next = next;
+	else
+		heap->first = next;
+	if (next == 0)
+		heap->last = before;
 }
 
 /* The blocks from `first` to `last` stand `down` granules lower now, and the pages that
@@ -153,29 +187,20 @@ static void move_run(struct walk *walk, uint32_t last, uint32_t after)
 	struct smal_handle_entry *gap = smal_entry(heap, walk->gap);
 	uint32_t begin = smal_entry(heap, walk->at)->place, to = gap->place;
 	uint32_t end = smal_node_limit(heap, smal_entry(heap, last)), first = walk->at;
-	uint32_t down = begin - to, at, next;
+	uint32_t down = begin - to;
 
 	memmove(smal_granule(heap, to), smal_granule(heap, begin),
 	        (size_t)(end - begin) << SMAL_GRANULE_LOG2);
-	if (walk->before != 0)
-		smal_entry(heap, walk->before)->next = first;
-	else
-		heap->first = first;
+	link_to(heap, walk->before, first);
 	if (heap->pages[page_of(to)] == walk->gap)
 		heap->pages[page_of(to)] = first;
 	/* All places first: a block's size is known by the next one's. */
 	settle_run(heap, first, last, down, to);
 	smal_entry(heap, last)->next = walk->gap;
-	gap->next = after;
-	if (after == 0)
-		heap->last = walk->gap;
+	link_to(heap, walk->gap, after);
 	settle_gap(walk, smal_entry(heap, last)->place, end - down, after, page_of(begin));
-	for (at = first; (!walk->alone || heap->moved != NULL) && at != walk->gap; at = next) {
-		next = smal_entry(heap, at)->next;
-		unmark(heap, at, smal_entry(heap, at)->place + down);
-	}
-	heap->stats.moved_bytes += (uint64_t)(end - begin) << SMAL_GRANULE_LOG2;
-	walk->granules += end - begin;
+	unmark_run(walk, first, last, down);
+	count_moved(walk, end - begin);
 	walk->before = last;
 	walk->at = after;
 }
@@ -207,12 +232,12 @@ static void leave_gap(struct walk *walk)
 	unsigned least = 0;
 
 	smal_hole_list(heap, walk->gap);
-	smal_hole_discard(heap, walk->gap);
 	if (heap->gap_count == SMAL_HANDLE_GAPS) {
 		for (unsigned i = 1; i < heap->gap_count; i++)
 			if (smal_node_granules(heap, smal_entry(heap, heap->gap[i].node)) <
 			    smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)))
 				least = i;
+		smal_hole_discard(heap, heap->gap[least].node, 0, UINT32_MAX);
 		forget_gap(heap, least);
 	}
 	heap->gap[heap->gap_count++] = (struct smal_gap){ walk->gap, walk->before };
@@ -237,58 +262,85 @@ static int fitting_gap(const struct walk *walk, uint32_t granules)
 	return -1;
 }
 
-/* Puts a block that is on no list at the beginning of a gap. */
-static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t index,
-                     uint32_t granules)
+/* Blocks from `first` on, at [begin, end), leave the list: what they had joins the walk's
+ * gap, or is it. */
+static void leave_place(struct walk *walk, uint32_t first, uint32_t begin, uint32_t end,
+                        uint32_t after, uint32_t new_gap)
 {
-	uint32_t before = heap->gap[which].before, node = heap->gap[which].node;
-	struct smal_handle_entry *gap = smal_entry(heap, node);
-	uint32_t limit = smal_node_limit(heap, gap);
+	struct smal_handle_heap *heap = walk->heap;
+	uint32_t page = page_of(begin), limit = page_of(end - 1);
 
-	smal_node_remove(heap, before, node);
-	smal_entry_set_place(smal_entry(heap, index), gap->place);
-	smal_node_insert(heap, before, index);
-	smal_entry_set_place(gap, gap->place + granules);
-	if (gap->place == limit) {
-		smal_entry_give(heap, node);
-		forget_gap(heap, which);
-	} else {
-		smal_node_insert(heap, index, node);
-		heap->gap[which].before = index;
+	if (heap->pages[page] == first)
+		heap->pages[page] = 0;
+	while (++page <= limit)
+		heap->pages[page] = 0;
+	if (walk->gap == 0) {
+		walk->gap = new_gap;
+		smal_entry_set_place(smal_entry(heap, new_gap), begin);
+		link_to(heap, walk->before, new_gap);
+		if (heap->pages[page_of(begin)] == 0)
+			heap->pages[page_of(begin)] = new_gap;
 	}
+	link_to(heap, walk->gap, after);
+	if (after != 0 && heap->pages[page_of(smal_entry(heap, after)->place)] == 0)
+		heap->pages[page_of(smal_entry(heap, after)->place)] = after;
 }
 
-/* The block at walk->at goes to a gap. What it leaves joins the walk's gap, or becomes
- * it, for which there may be no entry. */
+/* Puts the blocks from `first` to `last` at the beginning of a gap, `down` below where they
+ * were. */
+static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t first, uint32_t last,
+                     uint32_t down, uint32_t granules)
+{
+	uint32_t before = heap->gap[which].before, node = heap->gap[which].node, page;
+	struct smal_handle_entry *gap = smal_entry(heap, node);
+	uint32_t place = gap->place, limit = smal_node_limit(heap, gap);
+
+	link_to(heap, before, first);
+	if (heap->pages[page_of(place)] == node)
+		heap->pages[page_of(place)] = first;
+	settle_run(heap, first, last, down, place);
+	if (place + granules == limit) {
+		smal_entry(heap, last)->next = gap->next;
+		smal_entry_give(heap, node);
+		forget_gap(heap, which);
+		return;
+	}
+	smal_entry(heap, last)->next = node;
+	smal_entry_set_place(gap, place + granules);
+	page = page_of(smal_entry(heap, last)->place);
+	if (page_of(gap->place) != page)
+		heap->pages[page_of(gap->place)] = node;
+	while (++page < page_of(gap->place))
+		heap->pages[page] = 0;
+	heap->gap[which].before = last;
+}
+
+/* Blocks from walk->at on go to a gap, as many as fit. What they leave may need an entry:
+ * false, if there is none, or the first one is locked. */
 static bool move_back(struct walk *walk, unsigned which)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	uint32_t index = walk->at, gap = walk->gap, from;
-	struct smal_handle_entry *entry = smal_entry(heap, index);
-	uint32_t granules = smal_node_granules(heap, entry);
+	const struct smal_handle_entry *to = smal_entry(heap, heap->gap[which].node);
+	uint32_t place = to->place, most = smal_node_granules(heap, to);
+	uint32_t first = walk->at, begin = smal_entry(heap, first)->place, last, after, end;
+	uint32_t new_gap = walk->gap == 0 ? smal_entry_take(heap, true) : 0;
 
-	if (gap == 0)
-		gap = smal_entry_take(heap, true);
-	if (gap == 0 || !mark(walk, entry)) {
-		if (gap != 0 && walk->gap == 0)
-			smal_entry_give(heap, gap);
+	if (walk->gap == 0 && new_gap == 0)
+		return false;
+	after = mark_run(walk, (uint32_t)smal_min(most, STEP_GRANULES), &last);
+	if (last == 0) {
+		if (new_gap != 0)
+			smal_entry_give(heap, new_gap);
 		return false;
 	}
-	from = entry->place;
-	walk->at = entry->next;
-	if (walk->gap != 0)
-		smal_node_remove(heap, gap, index);
-	else
-		smal_node_replace(heap, index, gap);
-	walk->gap = gap;
-	fill_gap(heap, which, index, granules);
-	memcpy(smal_granule(heap, entry->place), smal_granule(heap, from),
-	       (size_t)granules << SMAL_GRANULE_LOG2);
-	unmark(heap, index, from);
-	heap->stats.moved_blocks++;
-	heap->stats.moved_bytes += (uint64_t)granules << SMAL_GRANULE_LOG2;
-	walk->granules += granules;
-	walk->nodes++;
+	end = smal_node_limit(heap, smal_entry(heap, last));
+	memcpy(smal_granule(heap, place), smal_granule(heap, begin),
+	       (size_t)(end - begin) << SMAL_GRANULE_LOG2);
+	leave_place(walk, first, begin, end, after, new_gap);
+	fill_gap(heap, which, first, last, begin - place, end - begin);
+	unmark_run(walk, first, last, begin - place);
+	count_moved(walk, end - begin);
+	walk->at = after;
 	return true;
 }
 
@@ -338,7 +390,7 @@ static void meet_block(struct walk *walk)
 		return;
 	if (walk->gap == 0)
 		return pass(walk);
-	after = mark_run(walk, &last);
+	after = mark_run(walk, STEP_GRANULES, &last);
 	if (last != 0)
 		move_run(walk, last, after);
 	else
@@ -373,7 +425,7 @@ static void end_walk(struct walk *walk)
 	heap->walked = 0;
 	heap->walking = false;
 	heap->discarding = true;
-	heap->gap_count = 0;
+	heap->discarded = 0;
 	smal_holes_folded(heap);
 	heap->stats.compactions++;
 	if (heap->top / 3 < smal_handle_room(heap, 0) / 4)
@@ -402,8 +454,24 @@ static void stop(struct walk *walk)
 		smal_hole_list(walk->heap, walk->gap);
 }
 
-/* Gives memory behind the span back, a part of it; true: all of it. */
-static bool discard(struct smal_handle_heap *heap)
+/* Memory that nobody will fill goes back, a part of it; true: all of it. First that of
+ * the gaps that were left. */
+static bool discard_gap(struct smal_handle_heap *heap)
+{
+	const struct smal_gap *gap = &heap->gap[heap->gap_count - 1];
+
+	if (!is_gap(heap, gap) ||
+	    smal_hole_discard(heap, gap->node, heap->discarded, DISCARD_GRANULES)) {
+		heap->discarded = 0;
+		heap->gap_count--;
+	} else {
+		heap->discarded += DISCARD_GRANULES;
+	}
+	return false;
+}
+
+/* Of memory behind the span. */
+static bool discard_behind(struct smal_handle_heap *heap)
 {
 	size_t page = smal_os_page_bytes() >> SMAL_GRANULE_LOG2;
 	size_t top = smal_round_up(heap->top, page), from;
@@ -421,6 +489,11 @@ static bool discard(struct smal_handle_heap *heap)
 	                     (smal_round_up(heap->dirty, page) - from) << SMAL_GRANULE_LOG2);
 	heap->dirty = from == top ? heap->top : (uint32_t)from;
 	return from == top;
+}
+
+static bool discard(struct smal_handle_heap *heap)
+{
+	return heap->gap_count != 0 ? discard_gap(heap) : discard_behind(heap);
 }
 
 bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns)

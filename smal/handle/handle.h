@@ -131,6 +131,8 @@ struct smal_handle_heap {
 	 * the beginning. After its end there may be memory left to give back. */
 	uint32_t walked;
 	bool walking, discarding;
+	/* Granules of the last gap whose memory has gone back. */
+	uint32_t discarded;
 	/* Holes that were left behind. */
 	unsigned gap_count;
 	struct smal_gap gap[SMAL_HANDLE_GAPS];
@@ -368,8 +370,9 @@ uint32_t smal_hole_take(struct smal_handle_heap *heap, uint32_t granules);
 void smal_holes_fold(struct smal_handle_heap *heap);
 /* They are together as they are. */
 void smal_holes_folded(struct smal_handle_heap *heap);
-/* Gives whole pages inside of a hole back to the system. */
-void smal_hole_discard(struct smal_handle_heap *heap, uint32_t index);
+/* Gives whole pages inside of a hole back to the system: `most` granules of them, after
+ * the first `from`. True: there are no more. */
+bool smal_hole_discard(struct smal_handle_heap *heap, uint32_t index, uint32_t from, uint32_t most);
 /* Cuts a node: a hole begins at the place. False: no entry. */
 bool smal_node_cut(struct smal_handle_heap *heap, uint32_t index, uint32_t place);
 

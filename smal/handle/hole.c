@@ -229,15 +229,19 @@ void smal_holes_fold(struct smal_handle_heap *heap)
 	smal_holes_folded(heap);
 }
 
-void smal_hole_discard(struct smal_handle_heap *heap, uint32_t index)
+bool smal_hole_discard(struct smal_handle_heap *heap, uint32_t index, uint32_t from, uint32_t most)
 {
 	const struct smal_handle_entry *entry = smal_entry(heap, index);
 	size_t page = smal_os_page_bytes();
-	char *base = smal_granule(heap, entry->place) + SMAL_GRANULE;
-	char *limit = smal_granule(heap, smal_node_limit(heap, entry));
-	size_t skip = smal_round_up((size_t)(base - heap->base), page);
-	size_t end = (size_t)(limit - heap->base) / page * page;
+	size_t base = smal_round_up(((size_t)entry->place + 1) << SMAL_GRANULE_LOG2, page);
+	size_t limit = ((size_t)smal_node_limit(heap, entry) << SMAL_GRANULE_LOG2) / page * page;
+	size_t bytes = (size_t)most << SMAL_GRANULE_LOG2;
 
-	if (heap->reservation != NULL && end > skip)
-		smal_account_discard(&heap->account, heap->base + skip, end - skip);
+	base += (size_t)from << SMAL_GRANULE_LOG2;
+	if (heap->reservation == NULL || base >= limit)
+		return true;
+	bytes = smal_min(bytes, limit - base);
+	/* If the system refuses, the memory is kept. */
+	smal_account_discard(&heap->account, heap->base + base, bytes);
+	return base + bytes == limit;
 }

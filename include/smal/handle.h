@@ -20,6 +20,9 @@
  * Allocation, resizing and freeing take the heap's lock, and may wait for a step of
  * a compaction.
  *
+ * A child of fork finds every heap whole, also if another thread was inside one; what
+ * threads that are not there had locked stays locked.
+ *
  * A handle that was freed, also if its place in the table is another's by now, is
  * recognised in the next 8,191 uses of that place: "stale handle".
  *

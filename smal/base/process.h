@@ -45,6 +45,8 @@ struct smal_process {
 	 * next is NULL before the first heap. */
 	struct smal_link heaps, spare_caches;
 	bool heap_fork_handled;
+	/* heap/fork.c, with a lock there; its next is NULL before the first. */
+	struct smal_link fork_locks;
 	/* heap/empty.c: addresses without memory; with that lock. */
 	void *empties;
 

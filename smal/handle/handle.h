@@ -50,6 +50,7 @@
 #include <smal/heap.h>
 #include <smal/base/atomic.h>
 #include <smal/base/list.h>
+#include <smal/heap/fork_lock.h>
 #include <smal/space/provider.h>
 
 /*
@@ -114,6 +115,7 @@ struct smal_handle_heap {
 	uint32_t first_generation;
 	uint32_t *pages;
 	struct smal_os_lock lock;
+	struct smal_fork_lock fork_lock;
 
 	uint32_t first, last, top, limit;
 	uint32_t spare, spare_count;
@@ -222,8 +224,10 @@ static inline size_t smal_entry_slack(uint32_t control)
 /* Granules for a block; 0 if it is larger than any can be. */
 static inline uint32_t smal_handle_granules(size_t bytes)
 {
-	if ((bytes - 1) >> SMAL_GRANULE_LOG2 >= UINT32_MAX - 1)
-		return bytes == 0;
+	if (bytes == 0)
+		return 1;
+	if ((uint64_t)(bytes - 1) >> SMAL_GRANULE_LOG2 >= UINT32_MAX - 1)
+		return 0;
 	return (uint32_t)((bytes - 1) >> SMAL_GRANULE_LOG2) + 1;
 }
 

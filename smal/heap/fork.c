@@ -2,7 +2,8 @@
 /*
  * fork.c: a fork at any moment leaves the heaps of both sides whole.
  *
- *   before   the lock of the list of heaps, every heap's, the spaces'
+ *   before   those of fork_lock.h, the lock of the list of heaps, every heap's, the
+ *            spaces'
  *   parent   all given back
  *   child    new locks; the buffers of threads that are gone are the heap's again
  *
@@ -12,6 +13,7 @@
  * store; their magazines, windows and lists are forgotten, and buffers are found
  * by their addresses.
  */
+#include <smal/heap/fork_lock.h>
 #include <smal/heap/heap.h>
 
 #define EACH_HEAP(heap)                                                                \
@@ -25,24 +27,59 @@ static struct smal_space *heap_space(void)
 	return smal_atomic_load_pointer(&smal_process.heap_space);
 }
 
+#define EACH_FORK_LOCK(node)                                                             \
+	for (struct smal_fork_lock *node = SMAL_CONTAINER(smal_process.fork_locks.next,  \
+	                                                  struct smal_fork_lock, link);  \
+	     &node->link != &smal_process.fork_locks;                                    \
+	     node = SMAL_CONTAINER(node->link.next, struct smal_fork_lock, link))
+
+/* Of the list of fork_lock.h: above all of its locks. */
+static struct smal_os_lock fork_locks_lock = SMAL_OS_LOCK_INIT;
+
 /* The process that forks never had a second thread. */
 static bool was_alone;
 
+/* With its lock. */
+static void fork_locks_init(void)
+{
+	if (smal_process.fork_locks.next == NULL)
+		smal_link_init(&smal_process.fork_locks);
+}
+
+/* There may be such locks and no heap; with its lock. */
+static void heaps_init(void)
+{
+	if (smal_process.heaps.next == NULL) {
+		smal_link_init(&smal_process.heaps);
+		smal_link_init(&smal_process.spare_caches);
+	}
+}
+
 static void before_fork(void)
 {
+	smal_os_lock_take(&fork_locks_lock);
+	fork_locks_init();
+	EACH_FORK_LOCK(node)
+		smal_os_lock_take(node->lock);
 	smal_os_lock_take(&smal_os_heaps_lock);
+	heaps_init();
 	EACH_HEAP(heap)
 		smal_os_lock_take(&heap->lock);
-	smal_os_lock_take(&heap_space()->lock);
+	if (heap_space() != NULL)
+		smal_os_lock_take(&heap_space()->lock);
 	was_alone = smal_os_single_threaded();
 }
 
 static void after_in_parent(void)
 {
-	smal_os_lock_give(&heap_space()->lock);
+	if (heap_space() != NULL)
+		smal_os_lock_give(&heap_space()->lock);
 	EACH_HEAP(heap)
 		smal_os_lock_give(&heap->lock);
 	smal_os_lock_give(&smal_os_heaps_lock);
+	EACH_FORK_LOCK(node)
+		smal_os_lock_give(node->lock);
+	smal_os_lock_give(&fork_locks_lock);
 }
 
 /* This thread has the lock; who waits for it is not there. */
@@ -128,11 +165,15 @@ static void end_caches(struct smal_heap *heap)
 
 static void after_in_child(void)
 {
-	renew(&heap_space()->lock);
+	if (heap_space() != NULL)
+		renew(&heap_space()->lock);
 	EACH_HEAP(heap)
 		renew(&heap->lock);
 	renew(&smal_os_heaps_lock);
-	if (was_alone)
+	EACH_FORK_LOCK(node)
+		renew(node->lock);
+	renew(&fork_locks_lock);
+	if (was_alone || heap_space() == NULL)
 		return;
 	settle_buffers(heap_space());
 	EACH_HEAP(heap)
@@ -142,4 +183,30 @@ static void after_in_child(void)
 bool smal_heap_fork_handle(void)
 {
 	return smal_os_at_fork(SMAL_OS_HEAP, before_fork, after_in_parent, after_in_child);
+}
+
+/* ---- Locks of others ---- */
+
+void smal_fork_lock_add(struct smal_fork_lock *node, struct smal_os_lock *lock)
+{
+	bool handle;
+
+	node->lock = lock;
+	smal_os_lock_take(&fork_locks_lock);
+	fork_locks_init();
+	smal_link_insert(&smal_process.fork_locks, &node->link);
+	smal_os_lock_give(&fork_locks_lock);
+	smal_os_lock_take(&smal_os_heaps_lock);
+	handle = !smal_process.heap_fork_handled;
+	smal_process.heap_fork_handled = true;
+	smal_os_lock_give(&smal_os_heaps_lock);
+	if (handle && !smal_heap_fork_handle())
+		smal_process.heap_fork_handled = false;
+}
+
+void smal_fork_lock_remove(struct smal_fork_lock *node)
+{
+	smal_os_lock_take(&fork_locks_lock);
+	smal_link_remove(&node->link);
+	smal_os_lock_give(&fork_locks_lock);
 }

@@ -6,6 +6,7 @@ libsmal_core_la_SOURCES += \
 	smal/heap/class.h \
 	smal/heap/heap.h \
 	smal/heap/guard.h \
+	smal/heap/fork_lock.h \
 	smal/heap/class.c \
 	smal/heap/remote.c \
 	smal/heap/bin.c \

@@ -19,6 +19,7 @@ dist_man_MANS += \
 	doc/man/smal_explain.3 \
 	doc/man/smal_fiber.3 \
 	doc/man/smal_finalizer.3 \
+	doc/man/smal_handle.3 \
 	doc/man/smal_heap.3 \
 	doc/man/smal_map.3 \
 	doc/man/smal_weak.3

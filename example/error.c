@@ -108,14 +108,19 @@ void error_at(value place, value irritant, const char *format, ...)
 	raise_condition(make_text(text), irritant != NOTHING ? cons(irritant, NIL) : NIL, place);
 }
 
-void heap_exhausted(void)
+void heap_exhausted_by(enum smal_error reason)
 {
 	struct condition *condition = (struct condition *)vm.exhausted;
 
 	condition->place = vm.place;
 	condition->message = NIL;
-	condition->irritants = fixnum(smal_thread_error(vm.thread) == SMAL_ERROR_LIMIT);
+	condition->irritants = fixnum(reason == SMAL_ERROR_LIMIT);
 	error_raise(vm.exhausted);
+}
+
+void heap_exhausted(void)
+{
+	heap_exhausted_by(smal_thread_error(vm.thread));
 }
 
 void error_set_stack(size_t bytes)
@@ -145,6 +150,7 @@ void error_poll_slow(void)
 		vm.collected = 0;
 		smal_run_frees(vm.thread);
 		remains_settle();
+		payloads_compact(PAYLOAD_NS);
 	}
 	if (vm.interrupted) {
 		vm.interrupted = 0;

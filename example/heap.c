@@ -7,7 +7,8 @@
  *     pair           layout: both words
  *     located pair   layout: four words
  *     flonum         nothing
- *     bytes          nothing, variable size: strings and bytevectors
+ *     bytes          nothing, variable size: strings
+ *     bytevector     nothing, and a free callback that gives its bytes back
  *     vector         layout that repeats: kind, length, then values
  *     closure        callback with a tail return
  *     environment    layout that repeats: values, and nothing else
@@ -22,7 +23,7 @@
  *
  * I1  A callback copes with an object that is not filled yet: its words are 0.
  */
-#include "vm.h"
+#include "payload.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,8 @@ static enum smal_error types_create(struct heap *heap)
 		{ &heap->closure, "closure", SMAL_MARK_CALLBACK, sizeof(struct closure), 0, 0 },
 		{ &heap->code, "code", SMAL_MARK_CONSERVATIVE, 0, 0, 0 },
 		{ &heap->object, "object", SMAL_MARK_LAYOUT, 4 * WORD, 14, 4 },
+		{ &heap->bytevector, "bytevector", SMAL_MARK_NOTHING, sizeof(struct bytevector),
+		  0, 0 },
 		{ &heap->primitive, "primitive", SMAL_MARK_LAYOUT, sizeof(struct primitive), 6, 3 },
 		{ &heap->port, "port", SMAL_MARK_LAYOUT, sizeof(struct port), 6, 3 },
 		{ &heap->file, "file", SMAL_MARK_LAYOUT, sizeof(struct port), 6, 3 },
@@ -78,7 +81,8 @@ static enum smal_error types_create(struct heap *heap)
 		desc.layout.repeat_words = types[i].bytes == 0 && types[i].words != 0;
 		desc.mark = types[i].type == &heap->closure ? closure_mark :
 		            types[i].type == &heap->fiber ? fiber_mark : NULL;
-		desc.free = types[i].type == &heap->file ? port_free : NULL;
+		desc.free = types[i].type == &heap->file ? port_free :
+		            types[i].type == &heap->bytevector ? bytevector_free : NULL;
 		desc.user = heap;
 		error = smal_type_create(heap->gc, &desc, types[i].type);
 	}
@@ -140,7 +144,8 @@ static enum smal_error heap_finish(struct heap *heap)
 		return smal_thread_error(vm.thread);
 	measure_heap(heap);
 	smal_gc_set_observer(heap->gc, measure_collection, heap);
-	smal_gc_set_torture(heap->gc, heap->options.torture);
+	if (heap->options.torture != 0)
+		smal_gc_set_torture(heap->gc, heap->options.torture);
 	return SMAL_OK;
 }
 
@@ -158,7 +163,9 @@ enum smal_error heap_start(const struct heap_options *options)
 	error = gc_create(heap);
 	if (error != SMAL_OK)
 		goto free_heap;
-	error = heap_fill(heap);
+	error = payloads_create(heap);
+	if (error == SMAL_OK)
+		error = heap_fill(heap);
 	if (error == SMAL_OK)
 		error = vm_start(heap);
 	if (error != SMAL_OK)
@@ -169,6 +176,7 @@ enum smal_error heap_start(const struct heap_options *options)
 	vm_end();
 destroy_gc:
 	smal_gc_destroy(heap->gc);
+	smal_handle_heap_destroy(heap->payloads);
 free_heap:
 	free(heap);
 	return error;
@@ -182,6 +190,7 @@ void heap_end(void)
 	remains_settle_all();
 	vm_end();
 	smal_gc_destroy(heap->gc);
+	smal_handle_heap_destroy(heap->payloads);
 	pthread_cond_destroy(&heap->ended);
 	pthread_mutex_destroy(&heap->lock);
 	free(heap);

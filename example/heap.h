@@ -39,7 +39,7 @@ struct heap {
 
 	/* Types; heap.c says how each is marked. */
 	struct smal_type *pair, *located, *flonum, *bytes, *vector, *closure, *environment, *code,
-		*object, *primitive, *port, *file, *fiber;
+		*object, *bytevector, *primitive, *port, *file, *fiber;
 
 	/* Roots. */
 	/** The symbol table, see symbol.c; a vector of the symbols that have a
@@ -62,6 +62,10 @@ struct heap {
 	/** What objects will leave behind, and the queue of those that have died. */
 	struct remains *remains;
 	struct smal_queue *dead;
+	/** The bytes of bytevectors (payload.c): how many they are; how many may be
+	 *  there before the next collection. */
+	struct smal_handle_heap *payloads;
+	size_t payload_bytes, payload_goal;
 };
 
 /**
@@ -73,6 +77,9 @@ struct remains {
 	/** Gives it all back, the memory of the remains included. */
 	void (*dispose)(struct remains *remains);
 };
+
+/** Bytevectors that a thread holds at a time, at most: for a copy from one to the other. */
+enum { HELD = 2 };
 
 /** What a thread has to itself. */
 struct vm {
@@ -106,6 +113,8 @@ struct vm {
 	int volatile interrupted, collected;
 	/** True if it runs no program any more. */
 	int ending;
+	/** The bytevectors whose bytes it uses right now, or NOTHING; see payload.c. */
+	value held[HELD];
 	/** The fiber that runs, or NULL; stacks that are free to use. */
 	struct fiber *fiber;
 	struct stack *stacks;
@@ -160,8 +169,10 @@ void *heap_bytes(struct smal_type *type, size_t bytes);
 /** head + count * each, in bytes; an error if that is no size. */
 size_t heap_size(size_t head, size_t count, size_t each);
 
-/** Raises the error of an allocation that failed. */
+/** Raises the error of an allocation that failed: the thread's last one, or for this
+ *  reason. */
 _Noreturn void heap_exhausted(void);
+_Noreturn void heap_exhausted_by(enum smal_error reason);
 
 value make_located_pair(value head, value tail, value file, value position);
 value make_bytes(enum kind kind, size_t length);
@@ -199,6 +210,12 @@ static inline value make_flonum(double number)
 		heap_exhausted();
 	*flonum = number;
 	return (value)flonum | TAG_FLONUM;
+}
+
+/** A fixnum, or, if that is too small, a flonum. */
+static inline value make_count(uint64_t count)
+{
+	return count <= (uint64_t)FIXNUM_MAX ? fixnum((intptr_t)count) : make_flonum((double)count);
 }
 
 #endif

@@ -42,8 +42,9 @@ static int equal(value x, value y)
 			return 0;
 	if (is_flonum(x) && is_flonum(y))
 		return flonum_number(x) == flonum_number(y);
-	if ((is_kind(x, KIND_STRING) && is_kind(y, KIND_STRING)) ||
-	    (is_kind(x, KIND_BYTEVECTOR) && is_kind(y, KIND_BYTEVECTOR)))
+	if (is_kind(x, KIND_BYTEVECTOR) && is_kind(y, KIND_BYTEVECTOR))
+		return bytevector_equal(x, y);
+	if (is_kind(x, KIND_STRING) && is_kind(y, KIND_STRING))
 		return p->length == q->length && memcmp(p->at, q->at, p->length) == 0;
 	if (!is_kind(x, KIND_VECTOR) || !is_kind(y, KIND_VECTOR) || p->length != q->length)
 		return x == y;
@@ -62,7 +63,7 @@ static int same(uintptr_t how, value x, value y)
 	       is_flonum(x) && is_flonum(y) && flonum_number(x) == flonum_number(y);
 }
 
-static uint32_t hash_bytes(const void *at, size_t length)
+uint32_t hash_bytes(const void *at, size_t length)
 {
 	uint32_t hash = 2166136261u;
 	size_t i;
@@ -81,7 +82,9 @@ static uint32_t hash_contents(value v, int level)
 
 	if (is_flonum(v))
 		return hash_bytes(&number, sizeof(number));
-	if (is_kind(v, KIND_STRING) || is_kind(v, KIND_BYTEVECTOR))
+	if (is_kind(v, KIND_BYTEVECTOR))
+		return bytevector_hash(v);
+	if (is_kind(v, KIND_STRING))
 		return hash_bytes(bytes_of(v)->at, bytes_of(v)->length);
 	if (!is_pair(v) && !is_kind(v, KIND_VECTOR))
 		return hash_bytes(&v, sizeof(v));

@@ -30,6 +30,8 @@ example_smile_SOURCES = \
 	example/fiber.c \
 	example/explain.c \
 	example/isolate.c \
+	example/payload.h example/payload.c \
+	example/bytevector.c \
 	example/measure.c \
 	example/machine.c \
 	example/repl.c \

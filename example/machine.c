@@ -100,7 +100,8 @@ static void globals_define(void)
 		port_primitives, error_primitives, call_primitives, syntax_primitives,
 		measure_primitives, read_primitives, symbol_primitives, thread_primitives,
 		mutex_primitives, weak_primitives, guardian_primitives, fiber_primitives,
-		explain_primitives, isolate_primitives, machine_primitives
+		explain_primitives, isolate_primitives, bytevector_primitives, payload_primitives,
+		machine_primitives
 	};
 	char **argument = settings->arguments;
 	size_t i;

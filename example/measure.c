@@ -129,8 +129,7 @@ static value heap_counts(const value *a)
 		stats.objects.allocated_objects, stats.collections
 	};
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-		list = cons(counts[i] <= (uint64_t)FIXNUM_MAX ? fixnum((intptr_t)counts[i])
-		                                              : make_flonum((double)counts[i]), list);
+		list = cons(make_count(counts[i]), list);
 	return list;
 }
 

@@ -154,8 +154,10 @@ static int port_fill(struct port *port)
 {
 	port->position = port->limit = 0;
 	if (port->flags & PORT_CONSOLE) {
-		value line = port_line();
+		value line;
 
+		payloads_compact(PAYLOAD_NS);
+		line = port_line();
 		if (line == NOTHING)
 			return 0;
 		port->buffer = line;

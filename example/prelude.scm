@@ -236,6 +236,7 @@
 
 (define (vector . elements) (list->vector elements))
 (define (string . characters) (list->string characters))
+(define (bytevector . bytes) (list->bytevector bytes))
 (define (record . type-and-fields) (list->record type-and-fields))
 
 (define (record-of? x type)
@@ -359,6 +360,12 @@
        '(collections allocated-objects allocated-bytes live-objects live-bytes
          heap-bytes heap-peak-bytes pause-max-ns)
        (heap-counts)))
+
+(define (handle-stats)
+  (map cons
+       '(blocks block-bytes large-bytes span-bytes free-bytes holes compactions moved-blocks
+         moved-bytes)
+       (handle-counts)))
 
 (define (boolean? x) (or (eq? x #t) (eq? x #f)))
 (define (zero? n) (= n 0))

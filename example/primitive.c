@@ -61,6 +61,22 @@ void error_range(const value *a, size_t i)
 	error_at(vm.place, a[i], "%s: out of range", primitive_of(a[0])->spec->name);
 }
 
+struct range argument_range(const value *a, size_t i, size_t length)
+{
+	struct range range = { 0, length };
+
+	if (a[i] == NOTHING)
+		return range;
+	range.base = (size_t)fixnum_number(a[i]);
+	if (a[i + 1] != NOTHING)
+		range.limit = (size_t)fixnum_number(a[i + 1]);
+	if (range.limit > length)
+		error_range(a, i + 1);
+	if (range.base > range.limit)
+		error_range(a, i);
+	return range;
+}
+
 void error_arity(const char *name, size_t required, size_t maximum, size_t count)
 {
 	size_t wanted = count < required ? required : maximum;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sequence.c: vectors, strings, bytevectors, characters; and records.
+ * sequence.c: vectors, strings, characters; and records.
  *
  * A string is a row of bytes, and a character is one byte, 0 to 255: text in
  * UTF-8 goes through unharmed, but counts by its bytes. Strings are leaves:
@@ -21,11 +21,9 @@ static int has_values(value sequence)
 
 static value element(value sequence, size_t i)
 {
-	unsigned char byte = (unsigned char)bytes_of(sequence)->at[i];
-
 	if (has_values(sequence))
 		return vector_of(sequence)->at[i];
-	return is_kind(sequence, KIND_STRING) ? character(byte) : fixnum(byte);
+	return character((unsigned char)bytes_of(sequence)->at[i]);
 }
 
 /** The byte that a character or a small integer is. */
@@ -69,7 +67,7 @@ static value make(const value *a)
 
 	if (variant(a) == KIND_VECTOR)
 		return make_vector(KIND_VECTOR, length, a[2] == NOTHING ? FALSE : a[2]);
-	result = make_bytes((enum kind)variant(a), length);
+	result = make_bytes(KIND_STRING, length);
 	if (a[2] != NOTHING)
 		memset(bytes_of(result)->at, byte_of(a[2]), length);
 	return result;
@@ -86,31 +84,21 @@ static value of_list(const value *a)
 	for (rest = a[1]; i < length && is_pair(rest); rest = cdr(rest), i++) {
 		if (values)
 			vector_of(result)->at[i] = car(rest);
-		else if (kind == KIND_STRING ? is_character(car(rest)) : is_fixnum(car(rest)))
+		else if (is_character(car(rest)))
 			bytes_of(result)->at[i] = (char)byte_of(car(rest));
 		else
-			error_at(vm.place, car(rest), "%s: not %s", primitive_of(a[0])->spec->name,
-			         kind == KIND_STRING ? "a character" : "a byte");
+			error_at(vm.place, car(rest), "%s: not a character",
+			         primitive_of(a[0])->spec->name);
 	}
 	return result;
 }
 
-/** (substring STRING START [END]) and its like: the variant is the kind that
- *  the copy is to be of. */
+/** (substring STRING START [END]), (string-copy STRING [START [END]]) */
 static value copy(const value *a)
 {
-	size_t length = bytes_of(a[1])->length;
-	size_t base = a[2] == NOTHING ? 0 : (size_t)fixnum_number(a[2]);
-	size_t limit = a[2] == NOTHING || a[3] == NOTHING ? length : (size_t)fixnum_number(a[3]);
-	value result;
+	struct range range = argument_range(a, 2, bytes_of(a[1])->length);
 
-	if (limit > length)
-		error_range(a, 3);
-	if (base > limit)
-		error_range(a, 2);
-	result = make_bytes((enum kind)variant(a), limit - base);
-	memcpy(bytes_of(result)->at, bytes_of(a[1])->at + base, limit - base);
-	return result;
+	return make_string(bytes_of(a[1])->at + range.base, range.limit - range.base);
 }
 
 static value string_append(const value *a)
@@ -192,31 +180,22 @@ static value symbol_to_string(const value *a)
 const struct primitive_spec sequence_primitives[] = {
 	{ "vector-length", sequence, "v", LENGTH },
 	{ "string-length", sequence, "s", LENGTH },
-	{ "bytevector-length", sequence, "b", LENGTH },
 	{ "vector-ref", sequence, "vf", REF },
 	{ "string-ref", sequence, "sf", REF },
-	{ "bytevector-u8-ref", sequence, "bf", REF },
 	{ "record-ref", sequence, "df", REF },
 	{ "vector-set!", sequence, "vfx", SET },
 	{ "string-set!", sequence, "sfc", SET },
-	{ "bytevector-u8-set!", sequence, "bfo", SET },
 	{ "record-set!", sequence, "dfx", SET },
 	{ "vector->list", sequence, "v", TO_LIST },
 	{ "string->list", sequence, "s", TO_LIST },
-	{ "bytevector->list", sequence, "b", TO_LIST },
 	{ "record->list", sequence, "d", TO_LIST },
 	{ "make-vector", make, "i|x", KIND_VECTOR },
 	{ "make-string", make, "i|c", KIND_STRING },
-	{ "make-bytevector", make, "i|o", KIND_BYTEVECTOR },
 	{ "list->vector", of_list, "l", KIND_VECTOR },
 	{ "list->string", of_list, "l", KIND_STRING },
-	{ "list->bytevector", of_list, "l", KIND_BYTEVECTOR },
 	{ "list->record", of_list, "l", KIND_RECORD },
-	{ "substring", copy, "si|i", KIND_STRING },
-	{ "string-copy", copy, "s|ii", KIND_STRING },
-	{ "bytevector-copy", copy, "b|ii", KIND_BYTEVECTOR },
-	{ "utf8->string", copy, "b|ii", KIND_STRING },
-	{ "string->utf8", copy, "s|ii", KIND_BYTEVECTOR },
+	{ "substring", copy, "si|i", 0 },
+	{ "string-copy", copy, "s|ii", 0 },
 	{ "string-append", string_append, "|s*", 0 },
 	{ "string-search", string_search, "ssi", 0 },
 	{ "string=?", compare, "ss", STRING_EQUAL },

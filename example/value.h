@@ -81,7 +81,7 @@ struct located_pair {
 	value file, position;
 };
 
-/** A string or a bytevector. A string's bytes are followed by a 0 byte. */
+/** A string. Its bytes are followed by a 0 byte. (Bytevectors: payload.h.) */
 struct bytes {
 	uintptr_t kind;
 	size_t length;

@@ -103,6 +103,14 @@ void primitives_define(const struct primitive_spec *specs);
 /** Raises "NAME: out of range" for argument i of a primitive. */
 _Noreturn void error_range(const value *a, size_t i);
 
+/** [base, limit) of a sequence. */
+struct range {
+	size_t base, limit;
+};
+
+/** The range that the optional arguments i and i + 1 of a primitive are. */
+struct range argument_range(const value *a, size_t i, size_t length);
+
 /** Raises "NAME: needs ... arguments, got ...". */
 _Noreturn void error_arity(const char *name, size_t required, size_t maximum, size_t count);
 
@@ -110,7 +118,8 @@ extern const struct primitive_spec type_primitives[], number_primitives[], list_
 	sequence_primitives[], port_primitives[], error_primitives[], call_primitives[],
 	syntax_primitives[], measure_primitives[], read_primitives[], symbol_primitives[],
 	thread_primitives[], mutex_primitives[], weak_primitives[], guardian_primitives[],
-	fiber_primitives[], explain_primitives[], isolate_primitives[];
+	fiber_primitives[], explain_primitives[], isolate_primitives[], bytevector_primitives[],
+	payload_primitives[];
 
 /* ---- Ports (port.c) and the reader (read.c) ---- */
 
@@ -184,6 +193,28 @@ value number_parse(const char *text, size_t length, int radix);
 
 /** How many elements a list has; ANY if it does not end in (), or not at all. */
 size_t list_count(value list);
+
+/** A hash of bytes. */
+uint32_t hash_bytes(const void *at, size_t length);
+
+/* ---- Bytevectors (payload.c, bytevector.c) ---- */
+
+/** How long the machine moves blocks when it has a moment. */
+enum { PAYLOAD_NS = 1000000 };
+
+/** A heap of handles for an interpreter. It outlives the collector, which frees the
+ *  last blocks. */
+enum smal_error payloads_create(struct heap *heap);
+
+/** Moves blocks together for max_ns at most, or, with 0, to the end. True if that was
+ *  reached. */
+int payloads_compact(uint64_t max_ns);
+
+/** The free callback of bytevectors. */
+void bytevector_free(void *object, void *user);
+
+int bytevector_equal(value x, value y);
+uint32_t bytevector_hash(value v);
 
 /* ---- Code (run.c, call.c, inline.c, compile.c) ---- */
 

@@ -10,6 +10,10 @@
  * roots it declared stays; the rest is found by smal_collect, which runs when
  * it is called, or when the collector's pace says so.
  *
+ * Beneath it are heaps of blocks that the program frees itself: with addresses
+ * (heap.h), or behind handles, so that the library can move them together
+ * (handle.h).
+ *
  * Rules that hold everywhere:
  *
  * - Sizes and counts are in the unit that the name ends in: bytes, objects,

@@ -122,7 +122,8 @@ struct smal_handle_options {
 	void *buffer;
 	size_t buffer_bytes;
 	/** Of the system's: what blocks may take at most (large ones apart); 0: as much as
-	 *  there are addresses for, at most 64 GiB. */
+	 *  there are addresses for, at most 64 GiB (where addresses have 32 bits: 256 MiB). As
+	 *  many addresses are reserved, and up to three quarters as many for the table. */
 	size_t limit_bytes;
 	smal_handle_moved *moved;
 	smal_handle_low_function *low;

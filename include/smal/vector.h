@@ -79,7 +79,7 @@ struct smal_vector_geometry {
  * Returns SMAL_OK, or SMAL_ERROR_INVALID (quietly) for sizes that are no geometry;
  * *result is not changed then.
  */
-SMAL_API enum smal_error smal_vector_geometry(size_t disc_bytes, size_t smallest_bytes,
+SMAL_API enum smal_error smal_vector_get_geometry(size_t disc_bytes, size_t smallest_bytes,
                                               size_t largest_bytes, unsigned growth,
                                               struct smal_vector_geometry *result);
 

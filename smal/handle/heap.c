@@ -105,14 +105,16 @@ static char *reserve(size_t *block_bytes, size_t *bytes)
 static struct smal_handle_heap *make(const struct smal_handle_options *options)
 {
 	const uint64_t most = (uint64_t)(UINT32_MAX - SMAL_ID_BYTES) << SMAL_GRANULE_LOG2;
+	/* Where addresses are scarce, not all of them by default. */
 	size_t limit = (size_t)(sizeof(size_t) == 8 ? most : (uint64_t)1 << 30), bytes;
 	size_t head = smal_round_up(sizeof(struct smal_handle_heap), smal_os_page_bytes());
-	size_t block_bytes = limit;
+	size_t block_bytes = sizeof(size_t) == 8 ? limit : (size_t)1 << 28;
 	struct smal_handle_heap *heap;
 	char *base;
 
 	if (options->limit_bytes != 0)
 		limit = block_bytes = smal_min(limit, options->limit_bytes);
+	limit = smal_min(limit, block_bytes);
 	block_bytes = smal_max(block_bytes, SMAL_ID_BYTES);
 	base = reserve(&block_bytes, &bytes);
 	if (base == NULL)

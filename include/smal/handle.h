@@ -24,7 +24,8 @@
  * threads that are not there had locked stays locked.
  *
  * A handle that was freed, also if its place in the table is another's by now, is
- * recognised in the next 8,191 uses of that place: "stale handle".
+ * recognised in the next 8,191 uses of that place: "stale handle" (in a buffer, whose
+ * table may end sooner and grow again, for most of them).
  *
  * Sizes are in bytes.
  *
@@ -185,8 +186,8 @@ static inline struct smal_handle_entry *smal_handle_plain(const struct smal_hand
 		return NULL;
 	entry = view->table - (uint32_t)handle;
 	/* The heap's number stands in a handle where an entry has its flags. */
-	return ((entry->control ^ (uint32_t)(handle >> 32) ^ view->number ^ SMAL_HANDLE_USED) &
-	        (uint32_t)SMAL_HANDLE_PLAIN) == 0
+	return (entry->control & (uint32_t)SMAL_HANDLE_PLAIN) ==
+	                       (((uint32_t)(handle >> 32) ^ view->number) | SMAL_HANDLE_USED)
 	               ? entry
 	               : NULL;
 }
@@ -245,10 +246,12 @@ SMAL_API bool smal_handle_validate(struct smal_handle_heap *heap, smal_handle ha
 
 /**
  * Makes a block longer or shorter; what both sizes have in common is kept. A locked
- * block does not move: it can be made shorter, or longer where there is room.
+ * block does not move: it is resized where it stands or not at all, a large one not at
+ * all.
  *
- * Returns SMAL_OK; SMAL_ERROR_NO_MEMORY, the block is as it was; SMAL_ERROR_BUSY,
- * quietly, for a locked block without room; SMAL_ERROR_INVALID with the sink told.
+ * Returns SMAL_OK; SMAL_ERROR_NO_MEMORY, the block is as it was (a buffer that is full
+ * may have no room for the table's entry of a hole: also when it becomes shorter);
+ * SMAL_ERROR_BUSY, quietly, for a locked block; SMAL_ERROR_INVALID with the sink told.
  */
 SMAL_API enum smal_error smal_handle_resize(struct smal_handle_heap *heap, smal_handle handle,
                                             size_t bytes);

@@ -5,7 +5,8 @@
  * A block comes from, in this order,
  *
  *   1  a hole of its size, or the smallest larger one, that is listed
- *   2  the same after a fold, if holes are an eighth of the span more than after the last
+ *   2  the same after a fold, if holes are an eighth of the span more than after the last,
+ *      and 32 bytes were freed for each node that it looks at
  *   3  behind the span
  *   4  1 to 3 after a fold, if anything was freed since the last one
  *   5  1 to 3 after a compaction, before which the program is told: LOWER, then HIGHER
@@ -62,14 +63,15 @@ uint32_t smal_node_take(struct smal_handle_heap *heap, uint32_t granules)
 
 	if (SMAL_LIKELY(index != 0))
 		return index;
-	if (heap->unfolded && heap->free_granules > heap->folded_granules +
-	                                                    smal_max(heap->top / FOLD_PART, FOLD_LEAST)) {
+	if (heap->free_granules > heap->folded_granules +
+	                                  smal_max(heap->top / FOLD_PART, FOLD_LEAST) &&
+	    smal_holes_pay(heap)) {
 		smal_holes_fold(heap);
 		index = smal_hole_take(heap, granules);
 	}
 	if (index == 0)
 		index = take_behind(heap, granules);
-	if (index == 0 && heap->unfolded) {
+	if (index == 0 && heap->unfolded != 0) {
 		smal_holes_fold(heap);
 		index = smal_hole_take(heap, granules);
 		if (index == 0)
@@ -104,10 +106,7 @@ static uint32_t compact_and_take(struct smal_handle_heap *heap, uint32_t granule
 	uint32_t room = smal_handle_room(heap, 0);
 
 	if ((uint64_t)heap->free_granules + (room - smal_min(room, heap->top)) >= granules) {
-		/* One that was under way has left behind what was freed since. */
-		if (heap->walking)
-			smal_compact_locked(heap, 0);
-		smal_compact_locked(heap, 0);
+		smal_compact_whole(heap);
 		smal_entries_trim(heap);
 	}
 	return smal_node_take(heap, granules);
@@ -132,7 +131,7 @@ static uint32_t provide(struct smal_handle_heap *heap, size_t bytes, uint32_t gr
 	}
 	if (index == 0)
 		index = compact_and_take(heap, granules);
-	while (index == 0 && smal_blocks_purge(heap) != 0)
+	if (index == 0 && smal_blocks_purge(heap) != 0)
 		index = compact_and_take(heap, granules);
 	return index;
 }
@@ -248,12 +247,16 @@ static void end_block(struct smal_handle_heap *heap, uint32_t index, uint32_t co
 		return;
 	}
 	heap->free_granules += smal_node_granules(heap, entry);
-	heap->unfolded = true;
+	heap->unfolded += smal_node_granules(heap, entry);
 	/* The last one can become longer or shorter, and is taken first for that. */
 	if (entry->next != 0)
 		smal_hole_list(heap, index);
-	if (SMAL_UNLIKELY(heap->free_granules > heap->fold_granules))
-		smal_holes_fold(heap);
+	if (SMAL_UNLIKELY(heap->free_granules > heap->fold_granules)) {
+		if (smal_holes_pay(heap))
+			smal_holes_fold(heap);
+		else
+			heap->fold_granules += heap->fold_granules / FOLD_PART;
+	}
 }
 
 static SMAL_NOINLINE enum smal_error free_slow(struct smal_handle_heap *heap, smal_handle handle)
@@ -307,7 +310,7 @@ enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_handle hand
 	smal_entry_set_control(entry, smal_generation_next(control) | SMAL_CONTROL_LISTED);
 	smal_hole_push(heap, (uint32_t)handle, granules);
 	heap->free_granules += granules;
-	heap->unfolded = true;
+	heap->unfolded += granules;
 	return SMAL_OK;
 }
 
@@ -315,7 +318,7 @@ enum smal_error smal_handle_free(struct smal_handle_heap *heap, smal_handle hand
 
 /* A block vanishes, unless it is locked: its entry stays, what it had becomes a hole.
  * Returns the bytes of the hole. */
-static size_t purge(struct smal_handle_heap *heap, uint32_t before, uint32_t index)
+static size_t purge(struct smal_handle_heap *heap, uint32_t before, uint32_t index, bool *stuck)
 {
 	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t control = smal_atomic_load_u32(&entry->control), hole = before;
@@ -326,6 +329,7 @@ static size_t purge(struct smal_handle_heap *heap, uint32_t before, uint32_t ind
 		return 0;
 	if (!joins)
 		hole = smal_entry_take(heap, true);
+	*stuck |= hole == 0;
 	if (hole == 0 || !smal_control_swap(entry, control, control | SMAL_CONTROL_PURGED)) {
 		if (!joins && hole != 0)
 			smal_entry_give(heap, hole);
@@ -337,7 +341,7 @@ static size_t purge(struct smal_handle_heap *heap, uint32_t before, uint32_t ind
 		smal_node_replace(heap, index, hole);
 	smal_entry_set_place(entry, SMAL_NOWHERE);
 	heap->free_granules += granules;
-	heap->unfolded = true;
+	heap->unfolded += granules;
 	heap->stats.purged_blocks++;
 	return (size_t)granules << SMAL_GRANULE_LOG2;
 }
@@ -366,7 +370,8 @@ static size_t purge_large(struct smal_handle_heap *heap)
 	return all;
 }
 
-size_t smal_blocks_purge(struct smal_handle_heap *heap)
+/* *stuck: there were not entries enough. */
+static size_t purge_nodes(struct smal_handle_heap *heap, bool *stuck)
 {
 	uint32_t before = 0;
 	size_t all = 0;
@@ -375,7 +380,7 @@ size_t smal_blocks_purge(struct smal_handle_heap *heap)
 		size_t bytes;
 
 		next = smal_entry(heap, at)->next;
-		bytes = smal_entry_is_used(smal_entry(heap, at)) ? purge(heap, before, at) : 0;
+		bytes = smal_entry_is_used(smal_entry(heap, at)) ? purge(heap, before, at, stuck) : 0;
 		all += bytes;
 		/* What was the node before it may have taken its place. */
 		if (bytes == 0)
@@ -383,7 +388,23 @@ size_t smal_blocks_purge(struct smal_handle_heap *heap)
 		else if (before == 0 || smal_entry_is_used(smal_entry(heap, before)))
 			before = before == 0 ? heap->first : smal_entry(heap, before)->next;
 	}
-	return all + purge_large(heap);
+	return all;
+}
+
+size_t smal_blocks_purge(struct smal_handle_heap *heap)
+{
+	size_t all = purge_large(heap), bytes;
+	bool stuck;
+
+	do {
+		stuck = false;
+		bytes = purge_nodes(heap, &stuck);
+		all += bytes;
+		/* The holes become room for entries. */
+		if (stuck && bytes != 0)
+			smal_compact_whole(heap);
+	} while (stuck && bytes != 0);
+	return all;
 }
 
 size_t smal_handle_purge(struct smal_handle_heap *heap)

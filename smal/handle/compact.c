@@ -232,13 +232,19 @@ static void leave_gap(struct walk *walk)
 	unsigned least = 0;
 
 	smal_hole_list(heap, walk->gap);
+	/* What is none any more may be a block by now. */
+	for (unsigned i = heap->gap_count; i-- > 0;)
+		if (!is_gap(heap, &heap->gap[i]))
+			forget_gap(heap, i);
 	if (heap->gap_count == SMAL_HANDLE_GAPS) {
 		for (unsigned i = 1; i < heap->gap_count; i++)
 			if (smal_node_granules(heap, smal_entry(heap, heap->gap[i].node)) <
 			    smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)))
 				least = i;
-		smal_hole_discard(heap, heap->gap[least].node, 0, UINT32_MAX);
+		smal_hole_discard(heap, heap->gap[least].node, 0, DISCARD_GRANULES);
 		forget_gap(heap, least);
+		/* That takes its time: the step ends. */
+		walk->granules = STEP_GRANULES;
 	}
 	heap->gap[heap->gap_count++] = (struct smal_gap){ walk->gap, walk->before };
 	walk->gap = 0;
@@ -432,7 +438,8 @@ static void end_walk(struct walk *walk)
 		heap->told_lower = heap->told_higher = false;
 }
 
-/* To where the last call stopped; that node may have become a hole. */
+/* To where the last call stopped. That node may have become a hole: the next walk finds
+ * it, like all that is freed behind this one. */
 static struct walk go_on(struct smal_handle_heap *heap)
 {
 	struct walk walk = { .heap = heap, .before = heap->walked,
@@ -441,8 +448,6 @@ static struct walk go_on(struct smal_handle_heap *heap)
 	if (!heap->walking)
 		heap->gap_count = 0;
 	heap->walking = true;
-	while (walk.before != 0 && !smal_entry_is_used(smal_entry(heap, walk.before)))
-		walk.before = smal_node_before(heap, walk.before);
 	walk.at = walk.before != 0 ? smal_entry(heap, walk.before)->next : heap->first;
 	return walk;
 }
@@ -520,6 +525,15 @@ bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns)
 	return done;
 }
 
+void smal_compact_whole(struct smal_handle_heap *heap)
+{
+	/* One that was under way has left behind what was freed or unlocked since. */
+	if (heap->walking)
+		smal_compact_locked(heap, 0);
+	heap->discarding = false;
+	smal_compact_locked(heap, 0);
+}
+
 /* Others may have the heap now and then while it is compacted to its end. */
 enum { TURN_NS = 1000000 };
 
@@ -534,6 +548,8 @@ bool smal_compact(struct smal_handle_heap *heap, uint64_t max_ns)
 
 		locked = smal_handle_enter(heap);
 		goes_on = heap->walking && !began;
+		if (max_ns == 0 && !began)
+			heap->discarding = false;
 		done = smal_compact_locked(heap, max_ns == 0 && locked ? TURN_NS : max_ns);
 		/* One that was under way has left behind what was freed since: again. */
 		began |= !goes_on || done;

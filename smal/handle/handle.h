@@ -125,9 +125,9 @@ struct smal_handle_heap {
 	uint32_t bin_mask;
 	uint32_t small[SMAL_HANDLE_SMALL], bin[SMAL_HANDLE_BINS];
 	/* Granules of all holes; as many there were when they were last put together, and
-	 * whether any has come since; how many it takes for a free to do that again. */
+	 * those freed since; how many it takes for a free to do that again. */
 	uint32_t free_granules, folded_granules, fold_granules;
-	bool unfolded;
+	uint64_t unfolded;
 
 	/* The node before the one that the compaction under way comes to; 0: it is at
 	 * the beginning. After its end there may be memory left to give back. */
@@ -374,18 +374,21 @@ uint32_t smal_hole_take(struct smal_handle_heap *heap, uint32_t granules);
 void smal_holes_fold(struct smal_handle_heap *heap);
 /* They are together as they are. */
 void smal_holes_folded(struct smal_handle_heap *heap);
+/* True if so much was freed since the last fold that one is paid for. */
+bool smal_holes_pay(const struct smal_handle_heap *heap);
 /* Gives whole pages inside of a hole back to the system: `most` granules of them, after
  * the first `from`. True: there are no more. */
 bool smal_hole_discard(struct smal_handle_heap *heap, uint32_t index, uint32_t from, uint32_t most);
-/* Cuts a node: a hole begins at the place. False: no entry. */
-bool smal_node_cut(struct smal_handle_heap *heap, uint32_t index, uint32_t place);
+/* Cuts a node: a hole begins at the place. False: no entry (see smal_entry_take). */
+bool smal_node_cut(struct smal_handle_heap *heap, uint32_t index, uint32_t place, bool last);
 
 /* ---- Blocks (block.c) ---- */
 
 /* A node of so many granules, that is no block yet; 0: there is none without moving
  * others. With the lock. */
 uint32_t smal_node_take(struct smal_handle_heap *heap, uint32_t granules);
-/* Lets unlocked purgeable blocks vanish; returns bytes. With the lock. */
+/* Lets unlocked purgeable blocks vanish, and compacts if that takes more entries than
+ * there are; returns bytes. With the lock. */
 size_t smal_blocks_purge(struct smal_handle_heap *heap);
 
 /* ---- Large blocks (large.c): a record each, in the heap they are in ---- */
@@ -404,6 +407,8 @@ void smal_large_end(struct smal_handle_heap *heap, struct smal_handle_entry *ent
 
 /* Goes on for at most max_ns (0: to the end). True: at the end. With the lock. */
 bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns);
+/* To the end of a walk that begins now. With the lock. */
+void smal_compact_whole(struct smal_handle_heap *heap);
 
 /* ---- Mistakes (lock.c) ---- */
 

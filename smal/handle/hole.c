@@ -13,8 +13,9 @@
 /* Holes of a bin that are tried for one that is large enough. */
 enum { TRIES = 8 };
 
-/* Granules that have to be freed at least before a free puts holes together. */
-enum { FOLD_LEAST = (1 << 20) / SMAL_GRANULE };
+/* Granules that have to be freed at least before a free puts holes together; and for
+ * each node that is looked at then. */
+enum { FOLD_LEAST = (1 << 20) / SMAL_GRANULE, NODE_GRANULES = 2 };
 
 static uint32_t *link_of(const struct smal_handle_heap *heap, uint32_t index)
 {
@@ -123,9 +124,9 @@ static uint32_t take_larger(struct smal_handle_heap *heap, uint32_t granules)
 	return index;
 }
 
-bool smal_node_cut(struct smal_handle_heap *heap, uint32_t index, uint32_t place)
+bool smal_node_cut(struct smal_handle_heap *heap, uint32_t index, uint32_t place, bool last)
 {
-	uint32_t rest = smal_entry_take(heap, false);
+	uint32_t rest = smal_entry_take(heap, last);
 
 	if (rest == 0)
 		return false;
@@ -152,7 +153,7 @@ uint32_t smal_hole_take(struct smal_handle_heap *heap, uint32_t granules)
 		return 0;
 	entry = smal_entry(heap, index);
 	if (smal_node_granules(heap, entry) == granules ||
-	    smal_node_cut(heap, index, entry->place + granules))
+	    smal_node_cut(heap, index, entry->place + granules, false))
 		return index;
 	smal_hole_list(heap, index);
 	return 0;
@@ -218,9 +219,14 @@ static void fold(struct smal_handle_heap *heap)
 
 void smal_holes_folded(struct smal_handle_heap *heap)
 {
-	heap->unfolded = false;
+	heap->unfolded = 0;
 	heap->folded_granules = heap->free_granules;
 	heap->fold_granules = heap->free_granules + (uint32_t)smal_max(heap->top / 2, FOLD_LEAST);
+}
+
+bool smal_holes_pay(const struct smal_handle_heap *heap)
+{
+	return heap->unfolded / NODE_GRANULES >= heap->entries - heap->spare_count;
 }
 
 void smal_holes_fold(struct smal_handle_heap *heap)

@@ -42,10 +42,10 @@ static bool shorten(struct smal_handle_heap *heap, uint32_t index, uint32_t gran
 	}
 	if (hole != 0)
 		move_hole(heap, index, hole, entry->place + granules);
-	else if (!smal_node_cut(heap, index, entry->place + granules))
+	else if (!smal_node_cut(heap, index, entry->place + granules, true))
 		return false;
 	heap->free_granules += less;
-	heap->unfolded = true;
+	heap->unfolded += less;
 	return true;
 }
 
@@ -117,7 +117,7 @@ static void leave_place(struct smal_handle_heap *heap, uint32_t index, uint32_t 
 
 	smal_node_replace(heap, index, hole);
 	heap->free_granules += granules;
-	heap->unfolded = true;
+	heap->unfolded += granules;
 	if (smal_entry(heap, hole)->next != 0)
 		smal_hole_list(heap, hole);
 }
@@ -125,7 +125,7 @@ static void leave_place(struct smal_handle_heap *heap, uint32_t index, uint32_t 
 /* A node that was taken is not needed after all. */
 static void give_node(struct smal_handle_heap *heap, uint32_t node)
 {
-	heap->unfolded = true;
+	heap->unfolded += smal_node_granules(heap, smal_entry(heap, node));
 	if (smal_entry(heap, node)->next != 0)
 		smal_hole_list(heap, node);
 }
@@ -213,7 +213,7 @@ static enum smal_error resize_large(struct smal_handle_heap *heap, uint32_t inde
 		error = SMAL_ERROR_NO_MEMORY;
 	} else {
 		large->address = to;
-		heap->stats.large_bytes += bytes - large->bytes;
+		heap->stats.large_bytes += (uint64_t)bytes - large->bytes;
 		large->bytes = bytes;
 		if (to != from)
 			tell_moved(heap, index, from, to, bytes);
@@ -279,7 +279,7 @@ static enum smal_error resize(struct smal_handle_heap *heap, uint32_t index, siz
 		return move_to_large(heap, index, old_bytes, bytes);
 	node = granules != 0 ? smal_node_take(heap, granules) : 0;
 	if (node == 0 && granules != 0) {
-		smal_compact_locked(heap, 0);
+		smal_compact_whole(heap);
 		if (!is_large && resize_here(heap, index, bytes))
 			return SMAL_OK;
 		node = smal_node_take(heap, granules);

@@ -12,8 +12,9 @@
 enum {
 	/* What is committed at once at least, but in a buffer. */
 	STEP_BYTES = 64 * 1024,
-	/* A table of the system's is trimmed if one entry in so many is spare. */
-	TRIM_PART = 16
+	/* Generations between the first ones of entries before and after a trim: odd, and
+	 * about three eighths of all, so that a few trims leave no two close. */
+	TRIM_GENERATIONS = 3001
 };
 
 /* ---- Memory ---- */
@@ -116,23 +117,19 @@ static bool is_spare(const struct smal_handle_entry *entry)
 	return !smal_entry_is_used(entry) && entry->place == SMAL_NOWHERE;
 }
 
-/* The new end of the table is where the generations of what was cut off go on: a
- * stale handle shall not fit by chance. */
+/* In a buffer alone: elsewhere nothing is gained by it. What is cut off forgets its
+ * generations; those of new entries begin far away from where these began. */
 void smal_entries_trim(struct smal_handle_heap *heap)
 {
-	uint32_t made = heap->entries, newest = heap->first_generation;
+	uint32_t made = heap->entries;
 
-	if (heap->reservation != NULL && heap->spare_count < made / TRIM_PART)
+	if (heap->reservation != NULL)
 		return;
-	while (made > 1 && is_spare(smal_entry(heap, made))) {
-		/* Generations go round. */
-		if ((int32_t)(smal_entry_control(smal_entry(heap, made)) - newest) > 0)
-			newest = smal_entry_control(smal_entry(heap, made));
+	while (made > 1 && is_spare(smal_entry(heap, made)))
 		made--;
-	}
 	if (made == heap->entries)
 		return;
-	heap->first_generation = smal_generation_next(newest);
+	heap->first_generation += (uint32_t)TRIM_GENERATIONS << SMAL_CONTROL_GENERATION_LOG2;
 	smal_atomic_store_u32(&heap->entries, made);
 	heap->spare = heap->spare_count = 0;
 	/* The lowest first: they are the last that the table could end before. */

@@ -116,7 +116,12 @@ static const char *check_list(const struct smal_handle_heap *heap, uint64_t *nod
 		}
 		begin = smal_node_limit(heap, smal_entry(heap, at));
 	}
-	return begin == heap->top ? NULL : "handles M1: the nodes do not tile the span";
+	if (begin != heap->top)
+		return "handles M1: the nodes do not tile the span";
+	while (begin != 0 && ++page <= (begin - 1) >> SMAL_HANDLE_PAGE_LOG2)
+		if (heap->pages[page] != 0)
+			return "handles M3: no node begins in a page that has one";
+	return NULL;
 }
 
 /* What is on no list. */

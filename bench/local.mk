@@ -9,6 +9,8 @@
 #                     instructions of a malloc and a free
 # make bench-handles  handles beside malloc: bench/compare-handles, with options in
 #                     BENCH_HANDLES_FLAGS
+# make bench-vectors  vectors that grow: bench/compare-vectors, with options in
+#                     BENCH_VECTORS_FLAGS
 #
 # A workload is a file in gc_workloads. A peer is a header bench/gc/shim_PEER.h
 # and a program bench/gc-PEER, compiled from all workloads.
@@ -146,11 +148,18 @@ EXTRA_DIST += \
 	bench/handles/record.c \
 	bench/handles/table.awk \
 	bench/handles/points.gp
+EXTRA_PROGRAMS += bench/vectors-work
+bench_vectors_work_SOURCES = bench/measure.h bench/measure.c bench/vectors/work.c
+bench_vectors_work_LDADD = libsmal.la
+bench_vectors_work_LDFLAGS = -no-install
 
 EXTRA_DIST += \
 	bench/compare.awk \
 	bench/compare-gc \
 	bench/compare-malloc \
+	bench/compare-vectors \
+	bench/vectors/standard.cc \
+	bench/vectors/table.awk \
 	bench/count-malloc \
 	bench/gc/table.awk \
 	bench/malloc/ratios.awk \
@@ -176,8 +185,10 @@ bench-malloc: bench/malloc-work$(EXEEXT) bench/malloc-run$(EXEEXT)
 bench-handles: bench/handles-work$(EXEEXT) bench/handles-malloc$(EXEEXT) \
 	bench/handles-churn$(EXEEXT) bench/malloc-run$(EXEEXT) $(handles_record)
 	$(SHELL) $(srcdir)/bench/compare-handles --bin=bench $(BENCH_HANDLES_FLAGS)
+bench-vectors: bench/vectors-work$(EXEEXT) bench/malloc-run$(EXEEXT)
+	CXX='$(CXX)' $(SHELL) $(srcdir)/bench/compare-vectors --bin=bench $(BENCH_VECTORS_FLAGS)
 
 bench-compare: $(gc_peers:=$(EXEEXT))
 	$(SHELL) $(srcdir)/bench/compare-gc --bin=bench $(BENCH_COMPARE_FLAGS)
 
-.PHONY: bench bench-compare bench-handles bench-malloc
+.PHONY: bench bench-compare bench-handles bench-malloc bench-vectors

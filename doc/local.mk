@@ -22,6 +22,7 @@ dist_man_MANS += \
 	doc/man/smal_handle.3 \
 	doc/man/smal_heap.3 \
 	doc/man/smal_map.3 \
+	doc/man/smal_vector.3 \
 	doc/man/smal_weak.3
 
 EXTRA_DIST += doc/code-index.md doc/tutorial.md doc/design

@@ -48,6 +48,14 @@ unit_tests = \
 	test/nomem_heap \
 	test/stress_heap_fork \
 	test/stress_heap \
+	test/check_vector \
+	test/check_vector_bounds \
+	test/check_vector_verify \
+	test/check_vector_large \
+	test/check_vector_fork \
+	test/model_vector \
+	test/nomem_vector \
+	test/stress_vector \
 	test/check_alloc \
 	test/check_fork \
 	test/check_gc \
@@ -121,6 +129,9 @@ nomem_ldflags = $(fault_ldflags),--wrap=smal_space_take,--wrap=smal_element_take
 test_nomem_thread_LDFLAGS = $(nomem_ldflags)
 test_nomem_weak_LDFLAGS = $(nomem_ldflags)
 test_nomem_heap_LDFLAGS = $(nomem_ldflags)
+test_nomem_vector_LDFLAGS = $(nomem_ldflags)
+test_check_vector_bounds_LDFLAGS = $(fault_ldflags)
+test_check_vector_large_LDFLAGS = $(fault_ldflags)
 
 # In front of what fills bins from masks; of the clock.
 test_check_heap_bounds_LDFLAGS = -Wl,--wrap=smal_cache_refill
@@ -310,6 +321,23 @@ misuse_tests = \
 	test/misuse/type_sweep \
 	test/misuse/type_used \
 	test/misuse/type_variable_alloc \
+	test/misuse/vector_disc \
+	test/misuse/vector_double_free \
+	test/misuse/vector_double_free_large \
+	test/misuse/vector_foreign \
+	test/misuse/vector_gone \
+	test/misuse/vector_interior \
+	test/misuse/vector_interior_free \
+	test/misuse/vector_interior_large \
+	test/misuse/vector_no_map \
+	test/misuse/vector_no_result \
+	test/misuse/vector_not_pool \
+	test/misuse/vector_options \
+	test/misuse/vector_other \
+	test/misuse/vector_resize_free \
+	test/misuse/vector_sizes \
+	test/misuse/vector_stale \
+	test/misuse/vector_tail_free \
 	test/misuse/watch_dead \
 	test/misuse/weak_dead \
 	test/misuse/weak_flags \
@@ -326,7 +354,7 @@ test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test
 	test/fault.h test/fault.c test/nomem.h test/nomem.c test/ground.h test/ground.c \
 	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hidden.h test/hidden.c \
 	test/hold.h test/notice.h test/notice.c test/starve.h test/starve.c \
-	test/heaps.h test/heaps.c
+	test/heaps.h test/heaps.c test/vectors.h test/vectors.c
 check_PROGRAMS += $(unit_tests) $(misuse_tests) test/tool_watch
 TESTS += $(unit_tests) test/torture.sh test/tool_watch.sh
 else
@@ -363,7 +391,7 @@ check_PROGRAMS += test/count_pairs
 test_count_pairs_SOURCES = test/count_pairs.c
 test_count_pairs_LDADD =
 EXTRA_DIST += test/count_pairs.sh
-EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h test/misuse/heap.h test/standin/check.h
+EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h test/misuse/heap.h test/misuse/vector.h test/standin/check.h
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)

@@ -13,7 +13,8 @@
  * A pool lives in memory of the system, or in two buffers of the caller's: a disc
  * for the vectors and a map for all that is known about them. Then it makes no
  * system call and writes nowhere else, and its largest vector is one of the largest
- * class. Overrunning a vector never harms what is known about any.
+ * class. Overrunning a vector never harms what is known about any. Over a fork a pool is
+ * whole in the child.
  *
  * Any thread may call any function, but while a pool is made or ended. A vector's
  * contents are its users' own affair.
@@ -21,7 +22,8 @@
  * Sizes are in bytes.
  *
  * Algorithm: the geometry is that of the seed "vcm", whose classes had fixed shares;
- * free blocks are found as in a buddy allocator, by masks.
+ * free blocks are found as in a buddy allocator, by masks. What is known of a vector is
+ * a part of a number (doc/design/vector.md).
  */
 #ifndef SMAL_VECTOR_H
 #define SMAL_VECTOR_H
@@ -40,14 +42,17 @@ struct smal_vector_pool;
 struct smal_vector_options {
 	/** sizeof(struct smal_vector_options), or 0: as large as this header says. */
 	size_t options_bytes;
-	/** Sizes of the smallest and the largest class, powers of two, 8 or more; the largest
-	 *  is at most 4,096 times the smallest and a power of `growth` times it. 0: 16 and
-	 *  4,096. */
+	/** Sizes of the smallest and the largest class, powers of two; the smallest is 8 to
+	 *  4,096, the largest at most 4,096 times the smallest and a power of `growth` times
+	 *  it. 0: 16, and the largest of these up to 4,096. */
 	size_t smallest_bytes, largest_bytes;
 	/** How much larger each class is than the one before: 2 (also 0), 4, 8 or 16. */
 	unsigned growth;
 	/** A caller's memory for vectors, and for what is known about them, or NULL: the
-	 *  system's. The disc begins at a multiple of smallest_bytes. */
+	 *  system's. The disc begins at a multiple of smallest_bytes; what it has beyond
+	 *  whole blocks of the largest class is not used. The pool is in the map: it is
+	 *  destroyed before that memory is used for anything else. (The first pool or heap
+	 *  of a process has forks handled, which may be a call.) */
 	void *disc;
 	size_t disc_bytes;
 	void *map;
@@ -68,7 +73,8 @@ struct smal_vector_geometry {
 	size_t channel_bytes;
 	/** Channels of the disc: floor(disc / channel). */
 	size_t channels;
-	/** What a map for this disc needs. */
+	/** What a map for this disc needs, wherever it begins: at most 3.5 % of the disc at
+	 *  16 and 1,024 or 4,096, and 256 bytes. */
 	size_t map_bytes;
 };
 
@@ -80,8 +86,8 @@ struct smal_vector_geometry {
  * *result is not changed then.
  */
 SMAL_API enum smal_error smal_vector_get_geometry(size_t disc_bytes, size_t smallest_bytes,
-                                              size_t largest_bytes, unsigned growth,
-                                              struct smal_vector_geometry *result);
+                                                  size_t largest_bytes, unsigned growth,
+                                                  struct smal_vector_geometry *result);
 
 /** Makes a pool. SMAL_OK; SMAL_ERROR_NO_MEMORY, also for a map that is too small or a
  *  disc smaller than the largest class; SMAL_ERROR_INVALID with the sink told. */
@@ -93,7 +99,7 @@ SMAL_API enum smal_error smal_vector_pool_create(const struct smal_vector_option
 SMAL_API enum smal_error smal_vector_pool_destroy(struct smal_vector_pool *pool);
 
 /** A vector that can hold `capacity` bytes or more (0: as 1) and of which none is used.
- *  NULL: no memory, or more than a caller's disc can hold in one. Its contents are
+ *  NULL: no memory, or more than the largest class in a caller's. Its contents are
  *  any. */
 SMAL_API void *smal_vector_alloc(struct smal_vector_pool *pool, size_t capacity);
 
@@ -102,9 +108,10 @@ SMAL_API void *smal_vector_alloc(struct smal_vector_pool *pool, size_t capacity)
 SMAL_API enum smal_error smal_vector_free(struct smal_vector_pool *pool, void *vector);
 
 /**
- * Says how much of a vector is used. More than its capacity makes it grow, to the
- * next class or in place; then a vector that was in a class may move, with what was
- * used of it. Capacity never becomes less.
+ * Says how much of a vector is used. More than its capacity makes it grow: in a class
+ * into the free blocks behind it, or to the next class that will do; larger ones in
+ * place. A vector in a class may move then, with what was used of it, and a larger one
+ * that outgrows its addresses, with its pages. Capacity never becomes less.
  *
  * Returns the vector; NULL if there is no memory (it is as it was), or with the sink
  * told if it is none.
@@ -119,9 +126,9 @@ SMAL_API void *smal_vector_reserve(struct smal_vector_pool *pool, void *vector, 
 SMAL_API bool smal_vector_try_expand(struct smal_vector_pool *pool, void *vector, size_t capacity);
 
 /**
- * Gives back what a vector does not use: whole pages where it stands; in classes it
- * moves to the smallest that will do. Returns the vector, which may have moved; if
- * there is no room to move to, it stays as it was. NULL with the sink told.
+ * Gives back what a vector does not use, where it stands: whole pages; in classes the end
+ * of its block, down to the smallest that will do. Returns the vector; NULL with the sink
+ * told. A vector with addresses of its own keeps them, and a page.
  */
 SMAL_API void *smal_vector_shrink(struct smal_vector_pool *pool, void *vector);
 
@@ -135,7 +142,7 @@ struct smal_vector_stats {
 	uint64_t vectors, used_bytes, capacity_bytes;
 	/** Of them, with addresses of their own. */
 	uint64_t large_vectors;
-	/** Memory for vectors, and for what is known about them. */
+	/** Memory for vectors, touched or not, and for what is known about them. */
 	uint64_t disc_bytes, metadata_bytes;
 	/** Since the pool was made: vectors that have moved, and bytes copied by that; moves
 	 *  of large ones, which copy nothing. */
@@ -159,12 +166,14 @@ struct smal_vector_tail {
 	char *base, *next, *limit;
 };
 
-/** Begins to append to a vector of the pool, or to a new one if it is NULL. False: no
- *  memory, or no vector (the sink was told). */
+/** Begins to append to a vector of the pool, or, if it is NULL, to a new one of four
+ *  units if there is room. False: no memory, or no vector (the sink was told). */
 SMAL_API bool smal_vector_tail_begin(struct smal_vector_tail *tail, struct smal_vector_pool *pool,
                                      void *vector);
 
-/** The vector, its size told to the pool. The tail is not to be used any more. */
+/** The vector, its size told to the pool. The tail is not to be used any more. NULL with
+ *  the sink told: it is no vector any more, or was made too short meanwhile ("stale
+ *  tail"). */
 SMAL_API void *smal_vector_tail_end(struct smal_vector_tail *tail);
 
 /** Out of line: makes room for `bytes` more, at least doubling the capacity of a vector in
@@ -186,7 +195,8 @@ static inline void *smal_vector_extend(struct smal_vector_tail *tail, size_t byt
 }
 
 /** Appends an element of `bytes` bytes. False: no memory. */
-static inline bool smal_vector_push(struct smal_vector_tail *tail, const void *element, size_t bytes)
+static inline bool smal_vector_push(struct smal_vector_tail *tail, const void *element,
+                                    size_t bytes)
 {
 	void *at = smal_vector_extend(tail, bytes);
 

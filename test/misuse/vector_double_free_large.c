@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A vector with addresses of its own is freed twice. */
+/* expect: smal: smal_vector_free: double free: 0xADDR is a free slot */
+/* ends: abort */
+#include "test/misuse/vector.h"
+
+int main(void)
+{
+	char *vector;
+
+	begin_pool();
+	vector = smal_vector_alloc(pool, 100000);
+	smal_vector_free(pool, vector);
+	smal_vector_free(pool, vector);
+	return 0;
+}

@@ -56,6 +56,19 @@ unit_tests = \
 	test/model_vector \
 	test/nomem_vector \
 	test/stress_vector \
+	test/check_handle \
+	test/check_handle_fail \
+	test/check_handle_resize \
+	test/check_handle_purge \
+	test/check_handle_low \
+	test/check_handle_bounds \
+	test/check_handle_verify \
+	test/check_compact \
+	test/check_compact_steps \
+	test/model_handle \
+	test/model_handle_threads \
+	test/nomem_handle \
+	test/stress_handle_fork \
 	test/check_alloc \
 	test/check_fork \
 	test/check_gc \
@@ -136,6 +149,10 @@ test_check_vector_large_LDFLAGS = $(fault_ldflags)
 # In front of what fills bins from masks; of the clock.
 test_check_heap_bounds_LDFLAGS = -Wl,--wrap=smal_cache_refill
 test_check_heap_purge_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
+test_check_handle_bounds_LDFLAGS = $(fault_ldflags),--wrap=smal_heap_create
+test_check_compact_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
+test_check_compact_steps_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
+test_nomem_handle_LDFLAGS = $(nomem_ldflags)
 
 misuse_tests = \
 	test/misuse/cancel_object \
@@ -200,6 +217,29 @@ misuse_tests = \
 	test/misuse/guard_overrun_many \
 	test/misuse/guard_overrun_option \
 	test/misuse/guard_overrun_realloc \
+	test/misuse/handle_destroy_twice \
+	test/misuse/handle_double_free \
+	test/misuse/handle_flags \
+	test/misuse/handle_free_locked \
+	test/misuse/handle_gone \
+	test/misuse/handle_limit \
+	test/misuse/handle_many_locks \
+	test/misuse/handle_no_buffer \
+	test/misuse/handle_no_result \
+	test/misuse/handle_not_handle \
+	test/misuse/handle_not_heap \
+	test/misuse/handle_null_heap \
+	test/misuse/handle_options \
+	test/misuse/handle_other_heap \
+	test/misuse/handle_resize_purged \
+	test/misuse/handle_stale_lock \
+	test/misuse/handle_stale_purgeable \
+	test/misuse/handle_stale_resize \
+	test/misuse/handle_stale_size \
+	test/misuse/handle_stale_used \
+	test/misuse/handle_stale_weak \
+	test/misuse/handle_unlock_unlocked \
+	test/misuse/handle_zero \
 	test/misuse/heap_alignment \
 	test/misuse/heap_as_object \
 	test/misuse/heap_behind \
@@ -354,7 +394,8 @@ test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test
 	test/fault.h test/fault.c test/nomem.h test/nomem.c test/ground.h test/ground.c \
 	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hidden.h test/hidden.c \
 	test/hold.h test/notice.h test/notice.c test/starve.h test/starve.c \
-	test/heaps.h test/heaps.c test/vectors.h test/vectors.c
+	test/heaps.h test/heaps.c test/vectors.h test/vectors.c \
+	test/handles.h test/handles.c
 check_PROGRAMS += $(unit_tests) $(misuse_tests) test/tool_watch
 TESTS += $(unit_tests) test/torture.sh test/tool_watch.sh
 else
@@ -391,7 +432,8 @@ check_PROGRAMS += test/count_pairs
 test_count_pairs_SOURCES = test/count_pairs.c
 test_count_pairs_LDADD =
 EXTRA_DIST += test/count_pairs.sh
-EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h test/misuse/heap.h test/misuse/vector.h test/standin/check.h
+EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h \
+	test/misuse/handle.h test/misuse/heap.h test/misuse/vector.h test/standin/check.h
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)

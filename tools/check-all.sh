@@ -10,6 +10,7 @@
 #   clang     another compiler
 #   m32       32 bits
 #   fuzz      libFuzzer, a minute of heaps (FUZZ_SECONDS)
+#   mutants   smal/handle broken in many places, each of which a test sees
 #   models    spin, over the models of doc/design/models
 #
 # A variant that the machine has no tools for is left out, and said so. What a
@@ -19,7 +20,7 @@ set -u
 sources=${1:?}
 builds=${2:?}
 shift 2
-[ $# -gt 0 ] || set -- models fuzz asan tsan clang m32 long
+[ $# -gt 0 ] || set -- models mutants fuzz asan tsan clang m32 long
 : "${CONFIGURE_FLAGS:=}" "${JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}"
 if [ -f "$sources/config.status" ]; then
 	echo "check-all: the sources themselves are configured; make distclean there first" >&2
@@ -90,6 +91,15 @@ fuzz() (
 		-max_len=900 -timeout=60 -rss_limit_mb=4000 corpus "$sources/test/corpus/heap"
 )
 
+# mutants FOLDER: builds the floors, and breaks one of them.
+mutants() (
+	cd "$1" || exit 1
+	# shellcheck disable=SC2086 # CONFIGURE_FLAGS are words
+	[ -f Makefile ] || "$sources/configure" $CONFIGURE_FLAGS --disable-shared || exit 1
+	make -j"$JOBS" libsmal-core.la test/libsupport.la || exit 1
+	"$sources/tools/mutate-handles.sh" "$sources" "$1"
+)
+
 left_out() {
 	printf '%-8s left out: %s\n' "$1" "$2"
 }
@@ -144,6 +154,18 @@ for name; do
 			failed=1
 			printf '%-8s FAIL\n' fuzz
 			echo "	see $builds/fuzz.log"
+		fi
+		;;
+	mutants)
+		start=$(date +%s)
+		mkdir -p "$builds/mutants"
+		if mutants "$builds/mutants" >"$builds/mutants.log" 2>&1 </dev/null; then
+			printf '%-8s %s  (%d s)\n' mutants "$(tail -n 1 "$builds/mutants.log")" $(($(date +%s) - start))
+		else
+			failed=1
+			printf '%-8s FAIL\n' mutants
+			grep FAIL "$builds/mutants.log" | sed 's/^/	/'
+			echo "	see $builds/mutants.log"
 		fi
 		;;
 	models)

@@ -16,4 +16,6 @@ EXTRA_DIST += $(lints) \
 	tools/check-summary.sh \
 	tools/header-names.sh \
 	tools/man-examples.sh \
-	tools/man-names.sh
+	tools/man-names.sh \
+	tools/mutants-handles.txt \
+	tools/mutate-handles.sh

@@ -87,7 +87,8 @@ enum smal_handle_flags {
 /**
  * Is told that a block has moved, before it can be locked again: what refers to its
  * inside can be mended. `to` holds the block, `from` is only a number by now. May not
- * call into the heap. On the thread that compacts, allocates or resizes.
+ * call into the heap, nor begin threads. On the thread that compacts, allocates or
+ * resizes.
  */
 typedef void smal_handle_moved(smal_handle handle, void *to, const void *from, size_t bytes,
                                void *user);

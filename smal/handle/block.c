@@ -118,6 +118,9 @@ static uint32_t provide(struct smal_handle_heap *heap, size_t bytes, uint32_t gr
 {
 	uint32_t index = 0;
 
+	/* Nothing would help. */
+	if (granules > smal_handle_room(heap, 0))
+		return 0;
 	if (heap->low != NULL && !heap->telling && !heap->told_lower) {
 		heap->told_lower = true;
 		if (tell(heap, SMAL_HANDLE_LOWER, bytes, locked) == SMAL_HANDLE_COMPACT)
@@ -161,7 +164,8 @@ static smal_handle alloc_large(struct smal_handle_heap *heap, size_t bytes, unsi
 
 	if (index == 0)
 		goto out;
-	if (!smal_large_make(heap, entry, bytes)) {
+	if (!smal_large_make(heap, entry, bytes) &&
+	    (smal_blocks_purge(heap) == 0 || !smal_large_make(heap, entry, bytes))) {
 		smal_entry_give(heap, index);
 		goto out;
 	}

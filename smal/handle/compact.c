@@ -242,9 +242,11 @@ static void leave_gap(struct walk *walk)
 			    smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)))
 				least = i;
 		smal_hole_discard(heap, heap->gap[least].node, 0, DISCARD_GRANULES);
+		/* That takes its time, too: as if an eighth were copied. */
+		walk->granules += (uint32_t)smal_min(
+			smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)),
+			DISCARD_GRANULES) / 8;
 		forget_gap(heap, least);
-		/* That takes its time: the step ends. */
-		walk->granules = STEP_GRANULES;
 	}
 	heap->gap[heap->gap_count++] = (struct smal_gap){ walk->gap, walk->before };
 	walk->gap = 0;
@@ -329,7 +331,7 @@ static bool move_back(struct walk *walk, unsigned which)
 	const struct smal_handle_entry *to = smal_entry(heap, heap->gap[which].node);
 	uint32_t place = to->place, most = smal_node_granules(heap, to);
 	uint32_t first = walk->at, begin = smal_entry(heap, first)->place, last, after, end;
-	uint32_t new_gap = walk->gap == 0 ? smal_entry_take(heap, true) : 0;
+	uint32_t new_gap = walk->gap == 0 ? smal_entry_take(heap, false) : 0;
 
 	if (walk->gap == 0 && new_gap == 0)
 		return false;

@@ -117,13 +117,14 @@ static bool is_spare(const struct smal_handle_entry *entry)
 	return !smal_entry_is_used(entry) && entry->place == SMAL_NOWHERE;
 }
 
-/* In a buffer alone: elsewhere nothing is gained by it. What is cut off forgets its
- * generations; those of new entries begin far away from where these began. */
+/* In a buffer alone: elsewhere nothing is gained by it; and while there are no other
+ * threads, which may be looking at the entry of a stale handle. What is cut off forgets
+ * its generations; those of new entries begin far away from where these began. */
 void smal_entries_trim(struct smal_handle_heap *heap)
 {
 	uint32_t made = heap->entries;
 
-	if (heap->reservation != NULL)
+	if (heap->reservation != NULL || !smal_os_single_threaded())
 		return;
 	while (made > 1 && is_spare(smal_entry(heap, made)))
 		made--;

@@ -8,14 +8,13 @@
  *
  * A lock is taken by adding one to the control word, if the rest of it is as the
  * handle says and nobody moves the block; whoever moves it has set MOVING by the same
- * kind of operation, so that one of the two is first. No lock of the heap's is taken,
- * but to wait: MOVING is set only while somebody has that.
+ * kind of operation, so that one of the two is first. No lock of the heap's is taken.
  */
 #include <smal/handle/handle.h>
 #include <smal/base/fail.h>
 
-/* Spins before the heap's lock is waited for. */
-enum { SPINS = 100 };
+/* Looks at a block that is being moved, before some sleep; how long that is. */
+enum { SPINS = 100, WAIT_NS = 20000 };
 
 static uint32_t generation_of(smal_handle handle)
 {
@@ -69,14 +68,15 @@ enum smal_error smal_handle_fail(struct smal_handle_heap *heap, smal_handle hand
 	                 (unsigned long)(handle >> 32), (unsigned long)index, is);
 }
 
-/* Waits until nobody moves anything. */
-static void wait_for_move(struct smal_handle_heap *heap, const struct smal_handle_entry *entry)
+/* Waits until nobody moves the block: for a copy. Not for the heap's lock, which who
+ * compacts keeps for longer. */
+static void wait_for_move(const struct smal_handle_entry *entry)
 {
-	for (unsigned i = 0; i < SPINS; i++)
-		if ((smal_atomic_load_u32(&entry->control) & SMAL_CONTROL_MOVING) == 0)
-			return;
-	smal_os_lock_take(&heap->lock);
-	smal_os_lock_give(&heap->lock);
+	uint32_t nothing = 0;
+
+	for (unsigned i = 0; (smal_atomic_load_u32(&entry->control) & SMAL_CONTROL_MOVING) != 0; i++)
+		if (i >= SPINS)
+			smal_os_wait(&nothing, 0, WAIT_NS);
 }
 
 static void *address_of(const struct smal_handle_heap *heap, const struct smal_handle_entry *entry,
@@ -111,7 +111,7 @@ static SMAL_NOINLINE void *lock_slow(struct smal_handle_heap *heap, smal_handle 
 			return NULL;
 		}
 		if ((control & SMAL_CONTROL_MOVING) != 0)
-			wait_for_move(heap, entry);
+			wait_for_move(entry);
 		else if (smal_handle_entry(heap, handle) == entry &&
 		         smal_control_swap(entry, control, control + 1))
 			return address_of(heap, entry, control);
@@ -189,7 +189,7 @@ static void *look(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
 		if ((control & SMAL_CONTROL_PURGED) != 0)
 			return NULL;
 		if ((control & SMAL_CONTROL_MOVING) != 0) {
-			wait_for_move(heap, entry);
+			wait_for_move(entry);
 			continue;
 		}
 		if ((control & SMAL_CONTROL_LARGE) != 0)
@@ -239,7 +239,7 @@ enum smal_error smal_handle_set_purgeable(struct smal_handle_heap *heap, smal_ha
 		control = smal_atomic_load_u32(&entry->control);
 		/* Who moves it writes the whole word in the end. */
 		if ((control & SMAL_CONTROL_MOVING) != 0) {
-			wait_for_move(heap, entry);
+			wait_for_move(entry);
 			control = smal_atomic_load_u32(&entry->control) & ~(uint32_t)SMAL_CONTROL_MOVING;
 		}
 		new = (control & ~(uint32_t)SMAL_CONTROL_PURGEABLE) |

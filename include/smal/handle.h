@@ -20,8 +20,8 @@
  * Allocation, resizing and freeing take the heap's lock, and may wait for a step of
  * a compaction.
  *
- * A child of fork finds every heap whole, also if another thread was inside one; what
- * threads that are not there had locked stays locked.
+ * A child of fork finds every heap whole, also if another thread was inside one (but
+ * not one in a buffer); what threads that are not there had locked stays locked.
  *
  * A handle that was freed, also if its place in the table is another's by now, is
  * recognised in the next 8,191 uses of that place: "stale handle" (in a buffer, whose
@@ -87,8 +87,8 @@ enum smal_handle_flags {
 /**
  * Is told that a block has moved, before it can be locked again: what refers to its
  * inside can be mended. `to` holds the block, `from` is only a number by now. May not
- * call into the heap, nor begin threads. On the thread that compacts, allocates or
- * resizes.
+ * call into libsmal, begin threads or fork: the heap's lock is held. On the thread that
+ * compacts, allocates or resizes.
  */
 typedef void smal_handle_moved(smal_handle handle, void *to, const void *from, size_t bytes,
                                void *user);

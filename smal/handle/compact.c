@@ -26,8 +26,7 @@
 enum {
 	/* What is done between two looks at the clock. */
 	STEP_GRANULES = 64 * 1024 / SMAL_GRANULE,
-	STEP_NODES = 256,
-	DISCARD_GRANULES = (2 << 20) / SMAL_GRANULE
+	STEP_NODES = 256
 };
 
 /* Where a walk is: before -> (gap) -> at. */
@@ -75,11 +74,6 @@ static void unmark(struct smal_handle_heap *heap, uint32_t index, uint32_t from)
 
 /* ---- One step ---- */
 
-static inline uint32_t page_of(uint32_t place)
-{
-	return place >> SMAL_HANDLE_PAGE_LOG2;
-}
-
 /* Marks blocks beside each other from walk->at on, of `most` granules together if they
  * are more than one; returns the node behind them. */
 static uint32_t mark_run(struct walk *walk, uint32_t most, uint32_t *last)
@@ -125,31 +119,20 @@ static void count_moved(struct walk *walk, uint32_t granules)
 	walk->granules += granules;
 }
 
-/* `next` follows `before` (0: it is the first; and the last, if there is no next). */
-static void link_to(struct smal_handle_heap *heap, uint32_t before, uint32_t next)
-{
-	if (before != 0)
-		smal_entry(heap, before)->next = next;
-	else
-		heap->first = next;
-	if (next == 0)
-		heap->last = before;
-}
-
 /* The blocks from `first` to `last` stand `down` granules lower now, and the pages that
  * they begin in say so. `place`: where the first is. */
 static void settle_run(struct smal_handle_heap *heap, uint32_t first, uint32_t last, uint32_t down,
                        uint32_t place)
 {
-	uint32_t page = page_of(place), at = first;
+	uint32_t page = smal_page_of(place), at = first;
 
 	for (;;) {
 		struct smal_handle_entry *entry = smal_entry(heap, at);
 
 		place = entry->place - down;
 		smal_entry_set_place(entry, place);
-		if (SMAL_UNLIKELY(page_of(place) != page)) {
-			while (++page < page_of(place))
+		if (SMAL_UNLIKELY(smal_page_of(place) != page)) {
+			while (++page < smal_page_of(place))
 				heap->pages[page] = 0;
 			heap->pages[page] = at;
 		}
@@ -165,18 +148,18 @@ static void settle_gap(struct walk *walk, uint32_t place, uint32_t end, uint32_t
                        uint32_t from)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	uint32_t page = page_of(place), limit;
+	uint32_t page = smal_page_of(place), limit;
 
 	smal_entry_set_place(smal_entry(heap, walk->gap), end);
-	if (page_of(end) != page) {
-		while (++page < page_of(end))
+	if (smal_page_of(end) != page) {
+		while (++page < smal_page_of(end))
 			heap->pages[page] = 0;
 		heap->pages[page] = walk->gap;
 	}
-	limit = after != 0 ? page_of(smal_entry(heap, after)->place) : page_of(heap->top - 1) + 1;
+	limit = after != 0 ? smal_page_of(smal_entry(heap, after)->place) : smal_page_of(heap->top - 1) + 1;
 	for (page = (uint32_t)smal_max(page + 1, from); page < limit; page++)
 		heap->pages[page] = 0;
-	if (after != 0 && limit != page_of(end))
+	if (after != 0 && limit != smal_page_of(end))
 		heap->pages[limit] = after;
 }
 
@@ -191,14 +174,14 @@ static void move_run(struct walk *walk, uint32_t last, uint32_t after)
 
 	memmove(smal_granule(heap, to), smal_granule(heap, begin),
 	        (size_t)(end - begin) << SMAL_GRANULE_LOG2);
-	link_to(heap, walk->before, first);
-	if (heap->pages[page_of(to)] == walk->gap)
-		heap->pages[page_of(to)] = first;
+	smal_node_link(heap, walk->before, first);
+	if (heap->pages[smal_page_of(to)] == walk->gap)
+		heap->pages[smal_page_of(to)] = first;
 	/* All places first: a block's size is known by the next one's. */
 	settle_run(heap, first, last, down, to);
 	smal_entry(heap, last)->next = walk->gap;
-	link_to(heap, walk->gap, after);
-	settle_gap(walk, smal_entry(heap, last)->place, end - down, after, page_of(begin));
+	smal_node_link(heap, walk->gap, after);
+	settle_gap(walk, smal_entry(heap, last)->place, end - down, after, smal_page_of(begin));
 	unmark_run(walk, first, last, down);
 	count_moved(walk, end - begin);
 	walk->before = last;
@@ -206,16 +189,6 @@ static void move_run(struct walk *walk, uint32_t last, uint32_t after)
 }
 
 /* ---- Gaps that were left behind ---- */
-
-static bool is_gap(const struct smal_handle_heap *heap, const struct smal_gap *gap)
-{
-	const struct smal_handle_entry *entry = smal_entry(heap, gap->node);
-
-	return smal_entry_is_hole(entry) &&
-	       (gap->before == 0 ? heap->first == gap->node
-	                         : smal_entry_is_node(smal_entry(heap, gap->before)) &&
-	                                   smal_entry(heap, gap->before)->next == gap->node);
-}
 
 static void forget_gap(struct smal_handle_heap *heap, unsigned which)
 {
@@ -234,18 +207,18 @@ static void leave_gap(struct walk *walk)
 	smal_hole_list(heap, walk->gap);
 	/* What is none any more may be a block by now. */
 	for (unsigned i = heap->gap_count; i-- > 0;)
-		if (!is_gap(heap, &heap->gap[i]))
+		if (!smal_gap_is_there(heap, &heap->gap[i]))
 			forget_gap(heap, i);
 	if (heap->gap_count == SMAL_HANDLE_GAPS) {
 		for (unsigned i = 1; i < heap->gap_count; i++)
 			if (smal_node_granules(heap, smal_entry(heap, heap->gap[i].node)) <
 			    smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)))
 				least = i;
-		smal_hole_discard(heap, heap->gap[least].node, 0, DISCARD_GRANULES);
+		smal_hole_discard(heap, heap->gap[least].node, 0, SMAL_DISCARD_GRANULES);
 		/* That takes its time, too: as if an eighth were copied. */
 		walk->granules += (uint32_t)smal_min(
 			smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)),
-			DISCARD_GRANULES) / 8;
+			SMAL_DISCARD_GRANULES) / 8;
 		forget_gap(heap, least);
 	}
 	heap->gap[heap->gap_count++] = (struct smal_gap){ walk->gap, walk->before };
@@ -259,7 +232,7 @@ static int fitting_gap(const struct walk *walk, uint32_t granules)
 	struct smal_handle_heap *heap = walk->heap;
 
 	for (unsigned i = 0; i < heap->gap_count;) {
-		if (heap->gap[i].node == walk->gap || !is_gap(heap, &heap->gap[i])) {
+		if (heap->gap[i].node == walk->gap || !smal_gap_is_there(heap, &heap->gap[i])) {
 			forget_gap(heap, i);
 			continue;
 		}
@@ -272,11 +245,11 @@ static int fitting_gap(const struct walk *walk, uint32_t granules)
 
 /* Blocks from `first` on, at [begin, end), leave the list: what they had joins the walk's
  * gap, or is it. */
-static void leave_place(struct walk *walk, uint32_t first, uint32_t begin, uint32_t end,
+static void vacate(struct walk *walk, uint32_t first, uint32_t begin, uint32_t end,
                         uint32_t after, uint32_t new_gap)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	uint32_t page = page_of(begin), limit = page_of(end - 1);
+	uint32_t page = smal_page_of(begin), limit = smal_page_of(end - 1);
 
 	if (heap->pages[page] == first)
 		heap->pages[page] = 0;
@@ -285,13 +258,13 @@ static void leave_place(struct walk *walk, uint32_t first, uint32_t begin, uint3
 	if (walk->gap == 0) {
 		walk->gap = new_gap;
 		smal_entry_set_place(smal_entry(heap, new_gap), begin);
-		link_to(heap, walk->before, new_gap);
-		if (heap->pages[page_of(begin)] == 0)
-			heap->pages[page_of(begin)] = new_gap;
+		smal_node_link(heap, walk->before, new_gap);
+		if (heap->pages[smal_page_of(begin)] == 0)
+			heap->pages[smal_page_of(begin)] = new_gap;
 	}
-	link_to(heap, walk->gap, after);
-	if (after != 0 && heap->pages[page_of(smal_entry(heap, after)->place)] == 0)
-		heap->pages[page_of(smal_entry(heap, after)->place)] = after;
+	smal_node_link(heap, walk->gap, after);
+	if (after != 0 && heap->pages[smal_page_of(smal_entry(heap, after)->place)] == 0)
+		heap->pages[smal_page_of(smal_entry(heap, after)->place)] = after;
 }
 
 /* Puts the blocks from `first` to `last` at the beginning of a gap, `down` below where they
@@ -303,9 +276,9 @@ static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t fir
 	struct smal_handle_entry *gap = smal_entry(heap, node);
 	uint32_t place = gap->place, limit = smal_node_limit(heap, gap);
 
-	link_to(heap, before, first);
-	if (heap->pages[page_of(place)] == node)
-		heap->pages[page_of(place)] = first;
+	smal_node_link(heap, before, first);
+	if (heap->pages[smal_page_of(place)] == node)
+		heap->pages[smal_page_of(place)] = first;
 	settle_run(heap, first, last, down, place);
 	if (place + granules == limit) {
 		smal_entry(heap, last)->next = gap->next;
@@ -315,10 +288,10 @@ static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t fir
 	}
 	smal_entry(heap, last)->next = node;
 	smal_entry_set_place(gap, place + granules);
-	page = page_of(smal_entry(heap, last)->place);
-	if (page_of(gap->place) != page)
-		heap->pages[page_of(gap->place)] = node;
-	while (++page < page_of(gap->place))
+	page = smal_page_of(smal_entry(heap, last)->place);
+	if (smal_page_of(gap->place) != page)
+		heap->pages[smal_page_of(gap->place)] = node;
+	while (++page < smal_page_of(gap->place))
 		heap->pages[page] = 0;
 	heap->gap[which].before = last;
 }
@@ -344,7 +317,7 @@ static bool move_back(struct walk *walk, unsigned which)
 	end = smal_node_limit(heap, smal_entry(heap, last));
 	memcpy(smal_granule(heap, place), smal_granule(heap, begin),
 	       (size_t)(end - begin) << SMAL_GRANULE_LOG2);
-	leave_place(walk, first, begin, end, after, new_gap);
+	vacate(walk, first, begin, end, after, new_gap);
 	fill_gap(heap, which, first, last, begin - place, end - begin);
 	unmark_run(walk, first, last, begin - place);
 	count_moved(walk, end - begin);
@@ -358,7 +331,7 @@ static void meet_hole(struct walk *walk)
 {
 	struct smal_handle_heap *heap = walk->heap;
 	struct smal_handle_entry *entry = smal_entry(heap, walk->at);
-	uint32_t hole = walk->at, next = entry->next, *page = &heap->pages[page_of(entry->place)];
+	uint32_t hole = walk->at, next = entry->next, *page = &heap->pages[smal_page_of(entry->place)];
 
 	walk->at = next;
 	if (walk->gap == 0) {
@@ -368,7 +341,7 @@ static void meet_hole(struct walk *walk)
 	}
 	/* As smal_node_remove; nobody remembers a hole that is behind a gap. */
 	if (*page == hole)
-		*page = next != 0 && page_of(smal_entry(heap, next)->place) == page_of(entry->place)
+		*page = next != 0 && smal_page_of(smal_entry(heap, next)->place) == smal_page_of(entry->place)
 		                ? next
 		                : 0;
 	smal_entry(heap, walk->gap)->next = next;
@@ -461,48 +434,6 @@ static void stop(struct walk *walk)
 		smal_hole_list(walk->heap, walk->gap);
 }
 
-/* Memory that nobody will fill goes back, a part of it; true: all of it. First that of
- * the gaps that were left. */
-static bool discard_gap(struct smal_handle_heap *heap)
-{
-	const struct smal_gap *gap = &heap->gap[heap->gap_count - 1];
-
-	if (!is_gap(heap, gap) ||
-	    smal_hole_discard(heap, gap->node, heap->discarded, DISCARD_GRANULES)) {
-		heap->discarded = 0;
-		heap->gap_count--;
-	} else {
-		heap->discarded += DISCARD_GRANULES;
-	}
-	return false;
-}
-
-/* Of memory behind the span. */
-static bool discard_behind(struct smal_handle_heap *heap)
-{
-	size_t page = smal_os_page_bytes() >> SMAL_GRANULE_LOG2;
-	size_t top = smal_round_up(heap->top, page), from;
-
-	if (heap->reservation == NULL || heap->dirty <= top) {
-		heap->dirty = heap->top;
-		return true;
-	}
-	from = heap->dirty - top > DISCARD_GRANULES
-	               ? (heap->dirty - DISCARD_GRANULES) / page * page
-	               : top;
-	from = smal_max(from, top);
-	/* If the system refuses, the memory is kept. */
-	smal_account_discard(&heap->account, smal_granule(heap, (uint32_t)from),
-	                     (smal_round_up(heap->dirty, page) - from) << SMAL_GRANULE_LOG2);
-	heap->dirty = from == top ? heap->top : (uint32_t)from;
-	return from == top;
-}
-
-static bool discard(struct smal_handle_heap *heap)
-{
-	return heap->gap_count != 0 ? discard_gap(heap) : discard_behind(heap);
-}
-
 bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns)
 {
 	uint64_t limit = max_ns != 0 ? smal_os_clock_ns() + max_ns : 0;
@@ -521,7 +452,7 @@ bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns)
 		else
 			stop(&walk);
 	}
-	while (done && !discard(heap))
+	while (done && !smal_handle_discard(heap))
 		done = max_ns == 0 || smal_os_clock_ns() < limit;
 	heap->discarding &= !done;
 	return done;

@@ -216,6 +216,11 @@ static inline char *smal_granule(const struct smal_handle_heap *heap, uint32_t p
 	return heap->base + ((size_t)place << SMAL_GRANULE_LOG2);
 }
 
+static inline uint32_t smal_page_of(uint32_t place)
+{
+	return place >> SMAL_HANDLE_PAGE_LOG2;
+}
+
 static inline size_t smal_entry_slack(uint32_t control)
 {
 	return (control & SMAL_CONTROL_SLACK) >> SMAL_CONTROL_SLACK_LOG2;
@@ -361,6 +366,8 @@ void smal_node_begins(struct smal_handle_heap *heap, uint32_t index);
 void smal_node_insert(struct smal_handle_heap *heap, uint32_t before, uint32_t index);
 /* Takes a node off the list; what it had is the one's before it. */
 void smal_node_remove(struct smal_handle_heap *heap, uint32_t before, uint32_t index);
+/* `next` follows `before` (0: it is the first; and that the last, if there is no next). */
+void smal_node_link(struct smal_handle_heap *heap, uint32_t before, uint32_t next);
 /* Puts another entry where a node is, which is on no list then. */
 void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t by);
 
@@ -402,6 +409,16 @@ struct smal_large *smal_large_of(const struct smal_handle_entry *entry);
 /* With the lock. False: no memory. */
 bool smal_large_make(struct smal_handle_heap *heap, struct smal_handle_entry *entry, size_t bytes);
 void smal_large_end(struct smal_handle_heap *heap, struct smal_handle_entry *entry);
+
+/* ---- What goes back (discard.c) ---- */
+
+/* Of what is given back between two looks at the clock. */
+enum { SMAL_DISCARD_GRANULES = (2 << 20) / SMAL_GRANULE };
+
+/* True if a gap that was left is still a hole where it was. */
+bool smal_gap_is_there(const struct smal_handle_heap *heap, const struct smal_gap *gap);
+/* Gives a piece back after a walk; true: there is no more. With the lock. */
+bool smal_handle_discard(struct smal_handle_heap *heap);
 
 /* ---- Compaction (compact.c) ---- */
 

@@ -15,7 +15,7 @@ enum { TRIES = 8 };
 
 /* Granules that have to be freed at least before a free puts holes together; and for
  * each node that is looked at then. */
-enum { FOLD_LEAST = (1 << 20) / SMAL_GRANULE, NODE_GRANULES = 2 };
+enum { FREED_LEAST = (1 << 20) / SMAL_GRANULE, NODE_GRANULES = 2 };
 
 static uint32_t *link_of(const struct smal_handle_heap *heap, uint32_t index)
 {
@@ -221,7 +221,7 @@ void smal_holes_folded(struct smal_handle_heap *heap)
 {
 	heap->unfolded = 0;
 	heap->folded_granules = heap->free_granules;
-	heap->fold_granules = heap->free_granules + (uint32_t)smal_max(heap->top / 2, FOLD_LEAST);
+	heap->fold_granules = heap->free_granules + (uint32_t)smal_max(heap->top / 2, FREED_LEAST);
 }
 
 bool smal_holes_pay(const struct smal_handle_heap *heap)

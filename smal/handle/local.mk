@@ -8,6 +8,7 @@ libsmal_core_la_SOURCES += \
 	smal/handle/hole.c \
 	smal/handle/large.c \
 	smal/handle/lock.c \
+	smal/handle/discard.c \
 	smal/handle/compact.c \
 	smal/handle/block.c \
 	smal/handle/resize.c \

@@ -35,17 +35,26 @@ enum smal_error smal_handle_heap_check(const struct smal_handle_heap *heap, cons
 	                 heap != NULL && heap->magic == SMAL_MAGIC_GONE ? "one that has ended" : "");
 }
 
-struct smal_handle_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle)
+/* *control is the word by which the handle was found to be one. */
+static struct smal_handle_entry *find(const struct smal_handle_heap *heap, smal_handle handle,
+                                      uint32_t *control)
 {
-	uint32_t index = (uint32_t)handle, control;
+	uint32_t index = (uint32_t)handle;
 
 	if (index - 1 >= smal_atomic_load_u32(&heap->entries) || heap_of(handle) != heap->number)
 		return NULL;
-	control = smal_atomic_load_u32(&smal_entry(heap, index)->control);
-	if ((control & SMAL_CONTROL_USED) == 0 ||
-	    ((control ^ generation_of(handle)) >> SMAL_CONTROL_GENERATION_LOG2) != 0)
+	*control = smal_atomic_load_u32(&smal_entry(heap, index)->control);
+	if ((*control & SMAL_CONTROL_USED) == 0 ||
+	    ((*control ^ generation_of(handle)) >> SMAL_CONTROL_GENERATION_LOG2) != 0)
 		return NULL;
 	return smal_entry(heap, index);
+}
+
+struct smal_handle_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle)
+{
+	uint32_t control;
+
+	return find(heap, handle, &control);
 }
 
 enum smal_error smal_handle_fail(struct smal_handle_heap *heap, smal_handle handle,
@@ -96,12 +105,11 @@ static SMAL_NOINLINE void *lock_slow(struct smal_handle_heap *heap, smal_handle 
 	if (smal_handle_heap_check(heap, "smal_handle_lock") != SMAL_OK)
 		return NULL;
 	for (;;) {
-		entry = smal_handle_entry(heap, handle);
+		entry = find(heap, handle, &control);
 		if (entry == NULL) {
 			smal_handle_fail(heap, handle, "smal_handle_lock");
 			return NULL;
 		}
-		control = smal_atomic_load_u32(&entry->control);
 		if ((control & SMAL_CONTROL_PURGED) != 0)
 			return NULL;
 		if ((control & SMAL_CONTROL_LOCKS) == SMAL_CONTROL_LOCKS) {
@@ -112,8 +120,7 @@ static SMAL_NOINLINE void *lock_slow(struct smal_handle_heap *heap, smal_handle 
 		}
 		if ((control & SMAL_CONTROL_MOVING) != 0)
 			wait_for_move(entry);
-		else if (smal_handle_entry(heap, handle) == entry &&
-		         smal_control_swap(entry, control, control + 1))
+		else if (smal_control_swap(entry, control, control + 1))
 			return address_of(heap, entry, control);
 	}
 }
@@ -144,10 +151,9 @@ enum smal_error smal_handle_unlock_slow(struct smal_handle_heap *heap, smal_hand
 	if (smal_handle_heap_check(heap, function) != SMAL_OK)
 		return SMAL_ERROR_INVALID;
 	do {
-		entry = smal_handle_entry(heap, handle);
+		entry = find(heap, handle, &control);
 		if (entry == NULL)
 			return smal_handle_fail(heap, handle, function);
-		control = smal_atomic_load_u32(&entry->control);
 		if ((control & SMAL_CONTROL_LOCKS) == 0) {
 			if ((control & SMAL_CONTROL_PURGED) != 0)
 				return SMAL_OK;
@@ -178,14 +184,13 @@ static void *look(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
 {
 	const struct smal_handle_entry *entry;
 	uint32_t control;
-	void *address;
+	void *address = NULL;
 
 	do {
-		entry = smal_handle_entry(heap, handle);
+		entry = find(heap, handle, &control);
 		*gone = entry == NULL;
 		if (entry == NULL)
 			return NULL;
-		control = smal_atomic_load_u32(&entry->control);
 		if ((control & SMAL_CONTROL_PURGED) != 0)
 			return NULL;
 		if ((control & SMAL_CONTROL_MOVING) != 0) {
@@ -233,15 +238,13 @@ enum smal_error smal_handle_set_purgeable(struct smal_handle_heap *heap, smal_ha
 	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
 		return SMAL_ERROR_INVALID;
 	do {
-		entry = smal_handle_entry(heap, handle);
+		entry = find(heap, handle, &control);
 		if (entry == NULL)
 			return smal_handle_fail(heap, handle, __func__);
-		control = smal_atomic_load_u32(&entry->control);
 		/* Who moves it writes the whole word in the end. */
-		if ((control & SMAL_CONTROL_MOVING) != 0) {
+		if ((control & SMAL_CONTROL_MOVING) != 0)
 			wait_for_move(entry);
-			control = smal_atomic_load_u32(&entry->control) & ~(uint32_t)SMAL_CONTROL_MOVING;
-		}
+		control &= ~(uint32_t)SMAL_CONTROL_MOVING;
 		new = (control & ~(uint32_t)SMAL_CONTROL_PURGEABLE) |
 		      (purgeable ? SMAL_CONTROL_PURGEABLE : 0);
 	} while (!smal_control_swap(entry, control, new));

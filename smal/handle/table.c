@@ -146,14 +146,9 @@ void smal_entries_trim(struct smal_handle_heap *heap)
 
 /* ---- The list ---- */
 
-static uint32_t page_of(const struct smal_handle_entry *entry)
-{
-	return entry->place >> SMAL_HANDLE_PAGE_LOG2;
-}
-
 uint32_t smal_node_before(const struct smal_handle_heap *heap, uint32_t index)
 {
-	uint32_t page = page_of(smal_entry(heap, index)), at = heap->pages[page];
+	uint32_t page = smal_page_of(smal_entry(heap, index)->place), at = heap->pages[page];
 
 	if (index == heap->first)
 		return 0;
@@ -169,7 +164,7 @@ uint32_t smal_node_before(const struct smal_handle_heap *heap, uint32_t index)
 void smal_node_begins(struct smal_handle_heap *heap, uint32_t index)
 {
 	const struct smal_handle_entry *entry = smal_entry(heap, index);
-	uint32_t *first = &heap->pages[page_of(entry)];
+	uint32_t *first = &heap->pages[smal_page_of(entry->place)];
 
 	if (*first == 0 || smal_entry(heap, *first)->place > entry->place)
 		*first = index;
@@ -179,14 +174,14 @@ void smal_node_begins(struct smal_handle_heap *heap, uint32_t index)
 static void begins_not(struct smal_handle_heap *heap, uint32_t index)
 {
 	const struct smal_handle_entry *entry = smal_entry(heap, index);
-	uint32_t page = page_of(entry), next = entry->next;
+	uint32_t page = smal_page_of(entry->place), next = entry->next;
 
 	if (heap->pages[page] == index)
 		heap->pages[page] =
-			next != 0 && page_of(smal_entry(heap, next)) == page ? next : 0;
+			next != 0 && smal_page_of(smal_entry(heap, next)->place) == page ? next : 0;
 }
 
-static void link_to(struct smal_handle_heap *heap, uint32_t before, uint32_t next)
+void smal_node_link(struct smal_handle_heap *heap, uint32_t before, uint32_t next)
 {
 	if (before != 0)
 		smal_entry(heap, before)->next = next;
@@ -203,7 +198,7 @@ void smal_node_insert(struct smal_handle_heap *heap, uint32_t before, uint32_t i
 	smal_entry(heap, index)->next = next;
 	if (next == 0)
 		heap->last = index;
-	link_to(heap, before, index);
+	smal_node_link(heap, before, index);
 	smal_node_begins(heap, index);
 }
 
@@ -220,14 +215,14 @@ static void forget(struct smal_handle_heap *heap, uint32_t index, uint32_t by)
 void smal_node_remove(struct smal_handle_heap *heap, uint32_t before, uint32_t index)
 {
 	begins_not(heap, index);
-	link_to(heap, before, smal_entry(heap, index)->next);
+	smal_node_link(heap, before, smal_entry(heap, index)->next);
 	forget(heap, index, before);
 }
 
 void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t by)
 {
 	struct smal_handle_entry *old = smal_entry(heap, index), *new = smal_entry(heap, by);
-	uint32_t before = smal_node_before(heap, index), page = page_of(old);
+	uint32_t before = smal_node_before(heap, index), page = smal_page_of(old->place);
 
 	new->next = old->next;
 	smal_entry_set_place(new, old->place);
@@ -235,7 +230,7 @@ void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t b
 		heap->pages[page] = by;
 	if (heap->last == index)
 		heap->last = by;
-	link_to(heap, before, by);
+	smal_node_link(heap, before, by);
 	forget(heap, index, by);
 	smal_entry_set_place(old, SMAL_NOWHERE);
 }

@@ -20,8 +20,9 @@
  * Allocation, resizing and freeing take the heap's lock, and may wait for a step of
  * a compaction.
  *
- * A child of fork finds every heap whole, also if another thread was inside one (but
- * not one in a buffer); what threads that are not there had locked stays locked.
+ * A child of fork finds every heap whole, also if another thread was inside one; what
+ * threads that are not there had locked stays locked. (For that the heaps of a process
+ * are a list: a heap ends before its buffer does.)
  *
  * A handle that was freed, also if its place in the table is another's by now, is
  * recognised in the next 8,191 uses of that place: "stale handle" (in a buffer, whose

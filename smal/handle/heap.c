@@ -39,9 +39,7 @@ static bool make_first_entry(struct smal_handle_heap *heap)
 		return false;
 	smal_entry_give(heap, index);
 	smal_holes_folded(heap);
-	/* One in a buffer is nobody's but the caller's, who may unmap it. */
-	if (heap->reservation != NULL)
-		smal_fork_lock_add(&heap->fork_lock, &heap->lock);
+	smal_fork_lock_add(&heap->fork_lock, &heap->lock);
 	heap->magic = SMAL_HANDLE_MAGIC;
 	return true;
 }
@@ -177,8 +175,7 @@ enum smal_error smal_handle_heap_destroy(struct smal_handle_heap *heap)
 	if (smal_handle_heap_check(heap, __func__) != SMAL_OK)
 		return SMAL_ERROR_INVALID;
 	heap->magic = SMAL_MAGIC_GONE;
-	if (heap->reservation != NULL)
-		smal_fork_lock_remove(&heap->fork_lock);
+	smal_fork_lock_remove(&heap->fork_lock);
 	smal_heap_destroy(heap->large);
 	if (heap->reservation != NULL)
 		smal_os_release(heap->reservation, heap->reservation_bytes);

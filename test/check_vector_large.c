@@ -167,7 +167,7 @@ END_TEST
 /* Regions of the kind for very many vectors: all others have gone by. */
 static void few_addresses(void)
 {
-	pool->system->region_bytes = 64 * MIB;
+	pool->system->region_most = pool->system->region_bytes = 64 * MIB;
 }
 
 /* A vector in a small slot, which it outgrows: its pages are moved. */

@@ -141,7 +141,7 @@ static void use_few(void)
 {
 	memset(vectors, 0, sizeof vectors);
 	DEMAND(create() == SMAL_OK);
-	pool->system->region_bytes = 64 * MIB;
+	pool->system->region_most = pool->system->region_bytes = 64 * MIB;
 	nomem_begin();
 	work();
 	nomem_end();

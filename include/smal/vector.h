@@ -74,7 +74,7 @@ struct smal_vector_geometry {
 	/** Channels of the disc: floor(disc / channel). */
 	size_t channels;
 	/** What a map for this disc needs, wherever it begins: at most 3.5 % of the disc at
-	 *  16 and 1,024 or 4,096, and 256 bytes. */
+	 *  16 and 1,024 or 4,096, and 352 bytes. */
 	size_t map_bytes;
 };
 

@@ -18,7 +18,8 @@
  * that are `warm`, whose pages may have been touched. When these are a part of the disc,
  * and more than a little, all of their pages go back.
  *
- * D3  A warm block is a free block of the largest class; warm_blocks is their number.
+ * D3  A warm block is a free block of the largest class; warm_blocks is their number. If
+ *     that class is smaller than a stretch, it is a free stretch.
  *
  * A block is taken from the smallest that will do, of those from the one with the
  * lowest address.
@@ -128,6 +129,12 @@ static void forget(struct smal_vector_pool *pool, size_t stretch, unsigned order
 	}
 }
 
+/* Blocks are warm in stretches, if the largest class is smaller. */
+static unsigned warm_order(const struct smal_vector_pool *pool)
+{
+	return (unsigned)smal_max(pool->shape.top, SMAL_STRETCH_LOG2);
+}
+
 /* The map of warm blocks. */
 static unsigned warm_map(const struct smal_vector_pool *pool)
 {
@@ -142,6 +149,14 @@ static void end_warm(struct smal_vector_pool *pool, size_t stretch)
 	pool->system->warm_blocks--;
 }
 
+static void begin_warm(struct smal_vector_pool *pool, size_t stretch)
+{
+	if (pool->system == NULL)
+		return;
+	smal_index_set(&pool->index, warm_map(pool), stretch);
+	pool->system->warm_blocks++;
+}
+
 /* A free block of whole stretches, and what it makes up with its neighbours. */
 static void give_stretches(struct smal_vector_pool *pool, size_t stretch, unsigned order)
 {
@@ -152,10 +167,8 @@ static void give_stretches(struct smal_vector_pool *pool, size_t stretch, unsign
 		order++;
 	}
 	smal_index_set(&pool->index, order, stretch);
-	if (order == pool->shape.top && pool->system != NULL) {
-		smal_index_set(&pool->index, warm_map(pool), stretch);
-		pool->system->warm_blocks++;
-	}
+	if (order == pool->shape.top)
+		begin_warm(pool, stretch);
 }
 
 /* Of a block the first part is used: the rest are blocks, none of which has a free
@@ -181,6 +194,10 @@ static void change(struct smal_vector_pool *pool, struct smal_stretch *seen, uin
 		if ((changed & now) >> SMAL_STRETCH_LOG2 != 0)
 			give_stretches(pool, seen->stretch, SMAL_STRETCH_LOG2);
 		changed &= (1u << SMAL_STRETCH_LOG2) - 1;
+	} else if (free == ~(uint64_t)0) {
+		begin_warm(pool, seen->stretch);
+	} else {
+		end_warm(pool, seen->stretch);
 	}
 	for (; changed != 0; changed &= changed - 1) {
 		unsigned order = (unsigned)__builtin_ctz(changed);
@@ -330,12 +347,30 @@ void smal_disc_grow(struct smal_vector_pool *pool, size_t units)
 
 enum { WARM_LEAST = 1 << 20, WARM_PART = 8 };
 
-/* The whole pages of a range. */
+/* True if a stretch where a warm block may begin is free up to that block's end. */
+static bool is_whole_free(const struct smal_vector_pool *pool, size_t stretch)
+{
+	struct smal_stretch seen;
+
+	if (pool->shape.top >= SMAL_STRETCH_LOG2)
+		return smal_index_test(&pool->index, pool->shape.top, stretch);
+	smal_code_look(pool, stretch, &seen);
+	return seen.free == ~(uint64_t)0;
+}
+
+/* The whole pages of a range of warm blocks. Where these are smaller than a page, the
+ * rest of it may have been cooled before, in vain. */
 static void discard(struct smal_vector_pool *pool, size_t first, size_t limit)
 {
 	size_t page = smal_os_page_bytes(), log2 = pool->shape.unit_log2 + SMAL_STRETCH_LOG2;
-	size_t base = smal_round_up(first << log2, page), end = (limit << log2) & ~(page - 1);
+	size_t step = stretches(warm_order(pool)), base, end;
 
+	while ((first << log2 & (page - 1)) != 0 && is_whole_free(pool, first - step))
+		first -= step;
+	while ((limit << log2 & (page - 1)) != 0 && is_whole_free(pool, limit))
+		limit += step;
+	base = smal_round_up(first << log2, page);
+	end = (limit << log2) & ~(page - 1);
 	if (base < end)
 		smal_os_discard(pool->disc + base, end - base);
 }
@@ -345,7 +380,7 @@ void smal_disc_cool(struct smal_vector_pool *pool)
 	struct smal_vector_system *system = pool->system;
 	size_t first = 0, limit = 0, stretch;
 
-	if (system->warm_blocks << (pool->shape.unit_log2 + pool->shape.top) <=
+	if (system->warm_blocks << (pool->shape.unit_log2 + warm_order(pool)) <=
 	    smal_max(WARM_LEAST, system->disc.committed_bytes / WARM_PART))
 		return;
 	while ((stretch = smal_index_find(&pool->index, warm_map(pool))) != SMAL_INDEX_NONE) {
@@ -354,7 +389,7 @@ void smal_disc_cool(struct smal_vector_pool *pool)
 			discard(pool, first, limit);
 			first = stretch;
 		}
-		limit = stretch + stretches(pool->shape.top);
+		limit = stretch + stretches(warm_order(pool));
 	}
 	discard(pool, first, limit);
 }
@@ -368,7 +403,7 @@ static const char *check_warm(const struct smal_vector_pool *pool, size_t all)
 	for (size_t s = 0; s < all && pool->system != NULL; s++) {
 		if (!smal_index_test(&pool->index, warm_map(pool), s))
 			continue;
-		if (!smal_index_test(&pool->index, pool->shape.top, s))
+		if (!is_whole_free(pool, s))
 			return "disc D3: a block is warm and not free";
 		warm++;
 	}

@@ -129,29 +129,6 @@ static struct smal_vector_pool *make_map(const struct smal_vector_shape *shape, 
 	return pool;
 }
 
-static struct smal_vector_pool *create(const struct smal_vector_options *options,
-                                       const struct smal_vector_shape *shape)
-{
-	size_t least =
-		smal_max(STEP_LEAST, (size_t)1 << (shape->unit_log2 + smal_max(shape->top, 6)));
-	size_t disc_bytes;
-	char *disc = smal_slots_reserve(addresses(disc_most), least, &disc_bytes);
-	struct smal_vector_pool *pool;
-
-	if (disc == NULL)
-		return NULL;
-	pool = make_map(shape, disc_bytes);
-	if (pool == NULL) {
-		smal_os_release(disc, disc_bytes);
-		return NULL;
-	}
-	pool->disc = disc;
-	pool->system->disc = (struct smal_area){ .base = disc, .bytes = disc_bytes };
-	pool->system->limit_bytes = options->limit_bytes != 0 ? options->limit_bytes : SIZE_MAX;
-	pool->system->region_bytes = addresses(region_most);
-	return pool;
-}
-
 /* What is known of the units up to a limit has its place. */
 static bool make_known(struct smal_vector_pool *pool, size_t units)
 {
@@ -165,6 +142,34 @@ static bool make_known(struct smal_vector_pool *pool, size_t units)
 			return false;
 	return smal_area_commit(&system->codes, &system->account,
 	                        smal_vector_codes_bytes(&pool->shape, units));
+}
+
+static struct smal_vector_pool *create(const struct smal_vector_options *options,
+                                       const struct smal_vector_shape *shape)
+{
+	size_t least =
+		smal_max(STEP_LEAST, (size_t)1 << (shape->unit_log2 + smal_max(shape->top, 6)));
+	size_t disc_bytes;
+	char *disc = smal_slots_reserve(addresses(disc_most), least, &disc_bytes);
+	struct smal_vector_pool *pool;
+
+	if (disc == NULL)
+		return NULL;
+	pool = make_map(shape, disc_bytes);
+	/* Who looks for a block reads the highest level, be the disc empty. */
+	if (pool != NULL && pool->index.levels <= 2 && !make_known(pool, 64)) {
+		smal_os_release(pool, pool->system->map_bytes);
+		pool = NULL;
+	}
+	if (pool == NULL) {
+		smal_os_release(disc, disc_bytes);
+		return NULL;
+	}
+	pool->disc = disc;
+	pool->system->disc = (struct smal_area){ .base = disc, .bytes = disc_bytes };
+	pool->system->limit_bytes = options->limit_bytes != 0 ? options->limit_bytes : SIZE_MAX;
+	pool->system->region_most = pool->system->region_bytes = addresses(region_most);
+	return pool;
 }
 
 static bool grow_by(struct smal_vector_pool *pool, size_t bytes)

@@ -177,6 +177,9 @@ struct smal_slot {
 	bool moved;
 };
 
+/* Maps of a region's index; of a region of one the first only. */
+enum { SMAL_SLOT_FREE, SMAL_SLOT_WARM, SMAL_SLOT_MAPS };
+
 /* A reservation in slots of the same size. A region of one slot is made for one
  * vector, and ends with it. */
 struct smal_slots {
@@ -186,7 +189,7 @@ struct smal_slots {
 	/* Slots; those free; those that were ever used are the first `known`. */
 	size_t slots, free_slots, known;
 	struct smal_slot *slot;
-	/* Free slots, one map; and its memory, behind which are the slots'. */
+	/* Slots given back, and warm ones; and its memory, behind which are the slots'. */
 	struct smal_index index;
 	struct smal_area books;
 	/* Of a region of one. */
@@ -208,8 +211,8 @@ struct smal_vector_system {
 	/* Free blocks of the disc whose pages may have been touched, of the largest class. */
 	size_t warm_blocks;
 	uint64_t remapped;
-	/* What the next region asks for: as much as the last one got. */
-	size_t region_bytes;
+	/* What a region asks for; and what the last one got, or the first one will ask for. */
+	size_t region_most, region_bytes;
 	unsigned regions;
 	struct smal_slots region[SMAL_REGIONS];
 	struct smal_stretch seen[SMAL_STRETCHES_SEEN];

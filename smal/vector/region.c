@@ -25,7 +25,7 @@
 enum { KINDS = 4, KIND_LOG2 = 4, FIRST_SLOTS = 64 };
 
 /* The smallest region, if not of one; the smallest slot. */
-enum { LEAST_BYTES = 4 << 20, SLOT_LEAST_LOG2 = 20 };
+enum { LEAST_BYTES = 4 << 20, SLOT_LEAST_LOG2 = 16 };
 
 /* Slots of a region of one are so many times what was asked for, if it can be. */
 enum { OWN_ROOM = 4 };
@@ -55,10 +55,11 @@ static bool make_books(struct smal_vector_system *system, struct smal_slots *reg
 	size_t words_bytes = 0, page = smal_os_page_bytes();
 	uint64_t *words;
 
-	region->index.maps = 1;
+	region->index.maps = SMAL_SLOT_MAPS;
 	region->index.levels = (uint8_t)smal_index_levels(region->slots);
 	for (unsigned l = 0; l < region->index.levels; l++)
-		words_bytes += smal_index_words(region->slots, l, 1) * sizeof *words;
+		words_bytes += smal_index_words(region->slots, l, SMAL_SLOT_MAPS) *
+		               sizeof *words;
 	region->books.bytes =
 		smal_round_up(words_bytes + region->slots * sizeof *region->slot, page);
 	region->books.base = smal_os_reserve(region->books.bytes);
@@ -71,7 +72,7 @@ static bool make_books(struct smal_vector_system *system, struct smal_slots *reg
 	words = (uint64_t *)(void *)region->books.base;
 	for (unsigned l = 0; l < region->index.levels; l++) {
 		region->index.level[l] = words;
-		words += smal_index_words(region->slots, l, 1);
+		words += smal_index_words(region->slots, l, SMAL_SLOT_MAPS);
 	}
 	region->slot = (struct smal_slot *)(void *)words;
 	return true;
@@ -101,7 +102,7 @@ static struct smal_slots *make(struct smal_vector_system *system, unsigned kind)
 
 	if (region == NULL)
 		return NULL;
-	*region = (struct smal_slots){ .base = smal_slots_reserve(system->region_bytes, LEAST_BYTES,
+	*region = (struct smal_slots){ .base = smal_slots_reserve(system->region_most, LEAST_BYTES,
 		                                                  &bytes) };
 	if (region->base == NULL)
 		return NULL;
@@ -254,14 +255,14 @@ struct smal_slots *smal_slots_take(struct smal_vector_system *system, size_t byt
 
 	if (region == NULL)
 		return NULL;
-	*slot = smal_index_find(&region->index, 0);
+	*slot = smal_index_find(&region->index, SMAL_SLOT_FREE);
 	if (*slot == SMAL_INDEX_NONE) {
 		*slot = region->known;
 		if (!know(system, region, *slot))
 			return NULL;
 		region->known = *slot + 1;
 	} else {
-		smal_index_clear(&region->index, 0, *slot);
+		smal_index_clear(&region->index, SMAL_SLOT_FREE, *slot);
 	}
 	region->free_slots--;
 	return region;
@@ -273,5 +274,5 @@ void smal_slots_give(struct smal_vector_system *system, struct smal_slots *regio
 	if (region->slots == 1)
 		end(system, region);
 	else
-		smal_index_set(&region->index, 0, slot);
+		smal_index_set(&region->index, SMAL_SLOT_FREE, slot);
 }

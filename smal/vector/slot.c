@@ -20,7 +20,7 @@
  *
  * S1  used <= capacity <= committed <= the slot's size.
  * S2  taken_bytes is the sum of the disc's and of all slots' capacities; warm_bytes that
- *     of the free ones' among them.
+ *     of the free ones' among them, which are in the index.
  * S3  moved_slots is the number of slots that have `moved`.
  */
 #include <smal/vector/pool.h>
@@ -115,16 +115,29 @@ void smal_slot_cool(struct smal_vector_system *system)
 {
 	for (unsigned i = 0; i < system->regions && system->warm_bytes != 0; i++) {
 		struct smal_slots *region = &system->region[i];
+		size_t n, warm;
 
-		for (size_t n = 0; n < region->known && system->warm_bytes != 0; n++) {
-			size_t warm = region->slot[n].capacity_bytes;
-
-			if (!smal_index_test(&region->index, 0, n) || warm == 0)
-				continue;
+		if (region->base == NULL || region->slots == 1)
+			continue;
+		while ((n = smal_index_find(&region->index, SMAL_SLOT_WARM)) != SMAL_INDEX_NONE) {
+			warm = region->slot[n].capacity_bytes;
 			discard(system, region, n, 0);
-			system->warm_bytes -= warm - region->slot[n].capacity_bytes;
+			/* What the system does not take now, it won't take of the next one. */
+			if (region->slot[n].capacity_bytes != 0)
+				return;
+			system->warm_bytes -= warm;
+			smal_index_clear(&region->index, SMAL_SLOT_WARM, n);
 		}
 	}
+}
+
+/* The mapping that a slot had, of which its neighbours' is one: without huge pages. */
+static bool renew(char *base, size_t bytes)
+{
+	if (!smal_os_renew(base, bytes))
+		return false;
+	smal_os_huge(base, bytes, false);
+	return true;
 }
 
 /* A slot of its own ends with all of it; of another one the pages go, if they can. */
@@ -139,7 +152,7 @@ static void release(struct smal_vector_system *system, struct smal_slots *region
 		smal_slots_give(system, region, number);
 		return;
 	}
-	if (slot->moved && smal_os_renew(smal_slots_base(region, number), slot->committed_bytes)) {
+	if (slot->moved && renew(smal_slots_base(region, number), slot->committed_bytes)) {
 		slot->moved = false;
 		system->moved_slots--;
 		system->taken_bytes -= slot->capacity_bytes;
@@ -148,6 +161,8 @@ static void release(struct smal_vector_system *system, struct smal_slots *region
 	if (slot->capacity_bytes > WARM - smal_min(system->warm_bytes, WARM))
 		discard(system, region, number, 0);
 	system->warm_bytes += slot->capacity_bytes;
+	if (slot->capacity_bytes != 0)
+		smal_index_set(&region->index, SMAL_SLOT_WARM, number);
 	smal_slots_give(system, region, number);
 }
 
@@ -159,6 +174,8 @@ static bool take(struct smal_vector_system *system, size_t bytes, struct smal_ve
 		return false;
 	large->slot = &large->region->slot[large->number];
 	system->warm_bytes -= large->slot->capacity_bytes;
+	if (large->region->slots != 1)
+		smal_index_clear(&large->region->index, SMAL_SLOT_WARM, large->number);
 	if (set_capacity(system, large->region, large->number, bytes))
 		return true;
 	release(system, large->region, large->number);
@@ -209,7 +226,7 @@ static bool move_pages(struct smal_vector_system *system, const struct smal_vect
 	if (bytes < MOVE_LEAST || system->moved_slots + 2 > MOVED)
 		return false;
 	if (!smal_os_move(base, other, bytes)) {
-		*usable = smal_os_renew(other, bytes);
+		*usable = renew(other, bytes);
 		return false;
 	}
 	system->moved_slots += (size_t)!from->slot->moved + (size_t)!to->slot->moved;
@@ -274,17 +291,21 @@ static const char *check_region(const struct smal_slots *region, size_t *taken, 
 	if (region->slots == 1 && region->free_slots != 0)
 		return "slot R1: a region of one has no vector";
 	for (size_t n = 0; region->slots != 1 && n < region->slots; n++)
-		if (n >= region->known && smal_index_test(&region->index, 0, n))
+		if (n >= region->known && smal_index_test(&region->index, SMAL_SLOT_FREE, n))
 			return "slot R1: a slot that was never used was given back";
 	for (size_t n = 0; n < smal_max(region->known, region->slots == 1); n++) {
 		const struct smal_slot *slot = &region->slot[n];
-		bool is_free = smal_index_test(&region->index, 0, n);
+		bool is_free = smal_index_test(&region->index, SMAL_SLOT_FREE, n);
+		bool is_warm = region->slots != 1 &&
+		               smal_index_test(&region->index, SMAL_SLOT_WARM, n);
 
 		if (slot->used_bytes > slot->capacity_bytes ||
 		    slot->capacity_bytes > slot->committed_bytes ||
 		    slot->committed_bytes > smal_slots_size(region) ||
 		    (is_free && slot->used_bytes != 0))
 			return "slot S1: used, capacity, committed and size are out of order";
+		if (is_warm != (is_free && slot->capacity_bytes != 0))
+			return "slot S2: the warm slots are not those of the index";
 		free += region->slots != 1 && is_free;
 		*taken += slot->capacity_bytes;
 		*warm += is_free ? slot->capacity_bytes : 0;

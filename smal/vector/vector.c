@@ -34,7 +34,7 @@ static void find_slot(struct smal_vector_system *system, const void *vector,
 	ref->offset_bytes =
 		(size_t)((const char *)vector - smal_slots_base(large->region, large->number));
 	ref->block_bytes = large->slot->capacity_bytes;
-	ref->in_use = !smal_index_test(&large->region->index, 0, large->number);
+	ref->in_use = !smal_index_test(&large->region->index, SMAL_SLOT_FREE, large->number);
 	ref->begins = ref->in_use && ref->offset_bytes == 0;
 }
 
@@ -157,6 +157,14 @@ void *smal_vector_alloc(struct smal_vector_pool *pool, size_t capacity)
 	return vector;
 }
 
+/* A block is free, and pages may go back. */
+static void give(struct smal_vector_pool *pool, const struct smal_vector_place *place)
+{
+	smal_disc_give(pool, place->unit, place->order);
+	if (pool->system != NULL)
+		smal_disc_cool(pool);
+}
+
 enum smal_error smal_vector_free(struct smal_vector_pool *pool, void *vector)
 {
 	struct smal_vector_ref ref;
@@ -168,9 +176,7 @@ enum smal_error smal_vector_free(struct smal_vector_pool *pool, void *vector)
 	if (ref.where == SMAL_VECTOR_SLOT)
 		smal_slot_free(pool->system, &ref.large);
 	else
-		smal_disc_give(pool, ref.place.unit, ref.place.order);
-	if (ref.where == SMAL_VECTOR_DISC && pool->system != NULL)
-		smal_disc_cool(pool);
+		give(pool, &ref.place);
 	leave(pool);
 	return SMAL_OK;
 }
@@ -199,7 +205,7 @@ static void *move(struct smal_vector_pool *pool, struct smal_vector_ref *ref, vo
 	memcpy(to, vector, from.used);
 	pool->moves++;
 	pool->copied_bytes += from.used;
-	smal_disc_give(pool, from.unit, from.order);
+	give(pool, &from);
 	return to;
 }
 

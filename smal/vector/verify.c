@@ -30,7 +30,7 @@ static const char *add_block(const struct smal_vector_place *place, void *argume
 static void add_slots(struct smal_vector_stats *stats, const struct smal_slots *region)
 {
 	for (size_t n = 0; n < region->known; n++) {
-		if (smal_index_test(&region->index, 0, n))
+		if (smal_index_test(&region->index, SMAL_SLOT_FREE, n))
 			continue;
 		add(stats, region->slot[n].used_bytes, region->slot[n].capacity_bytes);
 		stats->large_vectors++;

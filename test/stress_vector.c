@@ -6,6 +6,7 @@
 #include "test/vectors.h"
 
 #include <pthread.h>
+#include <time.h>
 #include <string.h>
 
 enum { THREADS = 4, VECTORS = 60, DROPS = 16 };
@@ -77,14 +78,18 @@ static void *work(void *argument)
 	return NULL;
 }
 
+/* With pauses: a lock is no queue, and a check holds it for long. */
 static void *look(void *argument)
 {
+	const struct timespec pause = { 0, 200000 };
+
 	(void)argument;
 	while (smal_atomic_load(&over) == 0) {
 		struct smal_vector_stats stats = vectors_stats();
 
 		EXPECT(stats.used_bytes <= stats.capacity_bytes);
 		EXPECT(smal_vector_check(pool) == SMAL_OK);
+		nanosleep(&pause, NULL);
 	}
 	return NULL;
 }

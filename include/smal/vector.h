@@ -57,7 +57,9 @@ struct smal_vector_options {
 	size_t disc_bytes;
 	void *map;
 	size_t map_bytes;
-	/** Of the system's: what vectors may use at most; 0: no limit. */
+	/** Of the system's: what vectors may use at most; 0: no limit. Memory of classes counts
+	 *  from its first use on; of larger vectors while they have it, and twice while one
+	 *  moves to a larger slot. */
 	size_t limit_bytes;
 };
 

@@ -15,7 +15,7 @@
 #include <setjmp.h>
 #include <string.h>
 
-enum { MIB = 1 << 20, LARGE = 2 * MIB, MANY = 60000 };
+enum { LARGE = 2 * MIB, MANY = 60000 };
 
 static void fail_at(int depth, int kind);
 

@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-enum { MIB = 1 << 20 };
 
 static struct smal_collection seen[10000];
 static size_t seen_count;

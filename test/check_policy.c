@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MIB = 1 << 20 };
 
 static struct smal_collection seen[20000];
 static size_t seen_count;

@@ -71,7 +71,7 @@ START_TEST(test_geometry_wrong)
 		      { 16, 1024, 8192 }, { 8192, 8192, 2 } };
 	struct smal_vector_geometry g = { .classes = 77 };
 
-	vectors_listen();
+	heaps_listen();
 	for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		ck_assert_int_eq(smal_vector_get_geometry(MIB, wrong[i].smallest, wrong[i].largest,
 		                                          wrong[i].growth, &g),

@@ -127,7 +127,7 @@ START_TEST(test_small_maps)
 	};
 	struct smal_vector_geometry geometry;
 
-	vectors_listen();
+	heaps_listen();
 	ck_assert_int_eq(smal_vector_get_geometry(sizeof disc, 16, 1024, 2, &geometry), SMAL_OK);
 	ck_assert_uint_lt(geometry.map_bytes, sizeof map - 8);
 	for (size_t odd = 0; odd < 8; odd++) {

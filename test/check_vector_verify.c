@@ -172,6 +172,10 @@ START_TEST(test_slots)
 	BREAK(slot->capacity_bytes, slot->capacity_bytes + 4096, sums);
 	BREAK(system->taken_bytes, 1, sums);
 	BREAK(system->warm_bytes, 1, sums);
+	smal_index_set(&region->index, SMAL_SLOT_WARM, 0);
+	broken("slot S2: the warm slots are not those of the index");
+	smal_index_clear(&region->index, SMAL_SLOT_WARM, 0);
+	vectors_check();
 	BREAK(slot->moved, true, moved);
 	BREAK(system->moved_slots, 3, moved);
 	BREAK(region->free_slots, region->free_slots - 1, counted);

@@ -11,18 +11,7 @@
 
 #include <smal/stride/stride.h>
 
-/* 2^20 bytes, 2^30 bytes. */
-#define MIB ((size_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
-
-/* As EXPECT of support.h, of two numbers. */
-#define EXPECT_EQ(x, y)                                                               \
-	do {                                                                          \
-		unsigned long long expect_x = (x), expect_y = (y);                    \
-		if (expect_x != expect_y)                                             \
-			ck_abort_msg("failed: %s == %s: %#llx, %#llx", #x, #y, expect_x, \
-			             expect_y);                                       \
-	} while (0)
 
 /* Operations of a model test: 10^6, in the long version 10^8; a tenth where the
  * program is slow. */

@@ -3,6 +3,7 @@
  * handles.c: what the tests of heaps of handles share (handles.h).
  */
 #include "test/handles.h"
+#include "test/heaps.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -12,30 +13,13 @@
 
 struct smal_handle_heap *handles;
 
-static struct {
-	unsigned count;
-	char function[64], what[128], detail[256];
-	enum smal_error error;
-} told;
-
 static void *buffer;
 
 /* ---- The heap ---- */
 
-static void remember(const struct smal_report *report, void *user)
-{
-	(void)user;
-	told.count++;
-	snprintf(told.function, sizeof told.function, "%s", report->function);
-	snprintf(told.what, sizeof told.what, "%s", report->what);
-	snprintf(told.detail, sizeof told.detail, "%s", report->detail);
-	told.error = report->error;
-}
-
 void handles_begin(const struct smal_handle_options *options)
 {
-	told.count = 0;
-	smal_error_set_sink(remember, NULL);
+	heaps_listen();
 	ck_assert_int_eq(smal_handle_heap_create(options, &handles), SMAL_OK);
 }
 
@@ -75,7 +59,7 @@ void handles_begin_buffer(size_t bytes)
 void handles_check(void)
 {
 	if (smal_handle_check(handles) != SMAL_OK)
-		ck_abort_msg("%s", told.what);
+		ck_abort_msg("%s", reported.what);
 }
 
 void handles_end(void)
@@ -107,22 +91,24 @@ static void hide_handle(char *text)
 	memmove(at, end, strlen(end) + 1);
 }
 
-void handles_told(enum smal_error error, const char *function, const char *what,
-                  const char *detail)
+void handles_told(enum smal_error error, const char *function, const char *what, const char *detail)
 {
-	hide_handle(told.detail);
-	if (told.count != 1 || told.error != error || strcmp(told.function, function) != 0 ||
-	    (what != NULL && strcmp(told.what, what) != 0) || (detail != NULL && strcmp(told.detail, detail) != 0))
-		ck_abort_msg("%u reports, the last: %s: %s: %s (%s)", told.count, told.function,
-		             told.what, told.detail, smal_error_text(told.error));
-	told.count = 0;
+	hide_handle(reported.detail);
+	if (reported.count != 1 || reported.error != error ||
+	    strcmp(reported.function, function) != 0 ||
+	    (what != NULL && strcmp(reported.what, what) != 0) ||
+	    (detail != NULL && strcmp(reported.detail, detail) != 0))
+		ck_abort_msg("%u reports, the last: %s: %s: %s (%s)", reported.count,
+		             reported.function, reported.what, reported.detail,
+		             smal_error_text(reported.error));
+	reported.count = 0;
 }
 
 void handles_silent(void)
 {
-	if (told.count != 0)
-		ck_abort_msg("%u reports, the last: %s: %s: %s", told.count, told.function,
-		             told.what, told.detail);
+	if (reported.count != 0)
+		ck_abort_msg("%u reports, the last: %s: %s: %s", reported.count, reported.function,
+		             reported.what, reported.detail);
 }
 
 /* ---- Blocks ---- */

@@ -11,18 +11,6 @@
 
 #include <smal/handle.h>
 
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
-
-/* As EXPECT, with the two numbers in the message. */
-#define EXPECT_EQ(x, y)                                                                \
-	do {                                                                           \
-		unsigned long long expect_x = (x), expect_y = (y);                     \
-		if (__builtin_expect(expect_x != expect_y, 0))                         \
-			ck_abort_msg("failed: %s == %s: %llu, %llu", #x, #y, expect_x, \
-			             expect_y);                                        \
-	} while (0)
-
 /* The heap at hand. */
 extern struct smal_handle_heap *handles;
 

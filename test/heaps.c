@@ -28,10 +28,15 @@ static void remember(const struct smal_report *report, void *user)
 	reported.error = report->error;
 }
 
-void heaps_begin(const struct smal_heap_options *options)
+void heaps_listen(void)
 {
 	reported = (struct reported){ 0 };
 	smal_error_set_sink(remember, NULL);
+}
+
+void heaps_begin(const struct smal_heap_options *options)
+{
+	heaps_listen();
 	ck_assert_int_eq(smal_heap_create(options, &heap), SMAL_OK);
 }
 

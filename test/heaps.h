@@ -11,23 +11,13 @@
 
 #include <smal/heap/heap.h>
 
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
-
-/* As EXPECT, with the two numbers in the message. */
-#define EXPECT_EQ(x, y)                                                                \
-	do {                                                                           \
-		unsigned long long expect_x = (x), expect_y = (y);                     \
-		if (__builtin_expect(expect_x != expect_y, 0))                         \
-			ck_abort_msg("failed: %s == %s: %llu, %llu", #x, #y, expect_x, \
-			             expect_y);                                        \
-	} while (0)
-
 /* The heap at hand. */
 extern struct smal_heap *heap;
 
 /* Makes the heap, and has the sink remember; NULL: no options. */
 void heaps_begin(const struct smal_heap_options *options);
+/* The sink remembers from now on. */
+void heaps_listen(void);
 /* The usual way, as a fixture. */
 void heaps_begin_plain(void);
 /* The heap is sound, nothing was told that was not asked for; destroys it. */

@@ -33,7 +33,6 @@ enum heap_kind { DEFAULT, MORTAL, LIMITED, GUARDED, KINDS };
 /* Bytes are written at the front, at both ends of each page, and at the end. */
 enum { FRONT = 1024, EDGE = 8, END = 16, PAGE = 4096 };
 
-#define MIB ((size_t)1 << 20)
 #define LIMIT_BYTES (32 * MIB)
 
 struct block {

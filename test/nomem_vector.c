@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#define MIB ((size_t)1 << 20)
 
 enum { VECTORS = 40 };
 

@@ -48,9 +48,9 @@ uint64_t test_random_below(struct test_random *random, uint64_t limit);
 	} while (0)
 
 /* In a child, which has no runner to report to: says what failed, and ends it. */
-#define TEST_DEMAND(condition)                                        \
-	do {                                                          \
-		if (__builtin_expect(!(condition), 0))                \
+#define TEST_DEMAND(condition)                                         \
+	do {                                                           \
+		if (__builtin_expect(!(condition), 0))                 \
 			test_demanded(#condition, __FILE__, __LINE__); \
 	} while (0)
 
@@ -80,5 +80,18 @@ size_t test_private_dirty_bytes(void);
 /* True under memcheck or a sanitizer, where time and memory prove nothing and
  * counts of operations are better divided by ten. */
 bool test_is_slow(void);
+
+/* ---- Units, and numbers that shall be equal ---- */
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+
+/* As EXPECT, with the two numbers in the message. */
+#define EXPECT_EQ(x, y)                                                                           \
+	do {                                                                                      \
+		unsigned long long expect_x = (x), expect_y = (y);                                \
+		if (__builtin_expect(expect_x != expect_y, 0))                                    \
+			ck_abort_msg("failed: %s == %s: %llu, %llu", #x, #y, expect_x, expect_y); \
+	} while (0)
 
 #endif

@@ -14,26 +14,9 @@
 
 struct smal_vector_pool *pool;
 
-static void remember(const struct smal_report *report, void *user)
-{
-	(void)user;
-	reported.count++;
-	snprintf(reported.function, sizeof reported.function, "%s", report->function);
-	snprintf(reported.what, sizeof reported.what, "%s", report->what);
-	snprintf(reported.detail, sizeof reported.detail, "%s", report->detail);
-	reported.pointer = report->pointer;
-	reported.error = report->error;
-}
-
-void vectors_listen(void)
-{
-	reported = (struct reported){ 0 };
-	smal_error_set_sink(remember, NULL);
-}
-
 void vectors_begin(const struct smal_vector_options *options)
 {
-	vectors_listen();
+	heaps_listen();
 	ck_assert_int_eq(smal_vector_pool_create(options, &pool), SMAL_OK);
 }
 
@@ -119,7 +102,7 @@ bool vectors_begin_in(size_t disc_bytes, size_t smallest, size_t largest, unsign
 	struct smal_vector_geometry geometry;
 	enum smal_error error;
 
-	vectors_listen();
+	heaps_listen();
 	ck_assert_int_eq(smal_vector_get_geometry(disc_bytes, smallest, largest, growth, &geometry),
 	                 SMAL_OK);
 	make_buffer(0, disc_bytes, smallest, 0);

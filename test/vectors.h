@@ -19,8 +19,6 @@ void vectors_begin(const struct smal_vector_options *options);
 void vectors_begin_plain(void);
 /* The pool is sound, nothing was told that was not asked for; destroys it. */
 void vectors_end(void);
-/* The sink remembers from now on. */
-void vectors_listen(void);
 
 /* A disc and a map exactly as large as need be, at odd places, with canaries around
  * them; the pool is made in them. False: too small for one. */

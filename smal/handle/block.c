@@ -63,8 +63,8 @@ uint32_t smal_node_take(struct smal_handle_heap *heap, uint32_t granules)
 
 	if (SMAL_LIKELY(index != 0))
 		return index;
-	if (heap->free_granules > heap->folded_granules +
-	                                  smal_max(heap->top / FOLD_PART, FOLD_LEAST) &&
+	if (heap->free_granules >
+	            heap->folded_granules + smal_max(heap->top / FOLD_PART, FOLD_LEAST) &&
 	    smal_holes_pay(heap)) {
 		smal_holes_fold(heap);
 		index = smal_hole_take(heap, granules);
@@ -148,7 +148,7 @@ static void tell_lower(struct smal_handle_heap *heap)
 	if (heap->low != NULL && !heap->telling && !heap->told_lower) {
 		heap->told_lower = true;
 		if (tell(heap, SMAL_HANDLE_LOWER, 0, &locked) == SMAL_HANDLE_COMPACT)
-			smal_compact_locked(heap, 0);
+			smal_compact_whole(heap);
 	}
 	smal_handle_leave(heap, locked);
 }
@@ -169,8 +169,8 @@ static smal_handle alloc_large(struct smal_handle_heap *heap, size_t bytes, unsi
 		smal_entry_give(heap, index);
 		goto out;
 	}
-	smal_atomic_store_u32(&entry->control, smal_entry_control(entry) | SMAL_CONTROL_LARGE |
-	                                               SMAL_CONTROL_USED | flags);
+	smal_entry_set_control(entry, smal_entry_control(entry) | SMAL_CONTROL_LARGE |
+	                                      SMAL_CONTROL_USED | flags);
 	handle = smal_handle_of(heap, index, smal_entry_control(entry));
 out:
 	smal_handle_leave(heap, locked);
@@ -182,14 +182,13 @@ static inline smal_handle make_block(struct smal_handle_heap *heap, uint32_t ind
                                      uint32_t granules, unsigned flags)
 {
 	struct smal_handle_entry *entry = smal_entry(heap, index);
-	uint32_t generation = smal_entry_control(entry) >> SMAL_CONTROL_GENERATION_LOG2
-	                                                << SMAL_CONTROL_GENERATION_LOG2;
+	uint32_t generation = smal_generation(smal_entry_control(entry));
 
 	heap->free_granules -= granules;
-	smal_atomic_store_u32(&entry->control, generation | SMAL_CONTROL_USED |
-	                                               flags * SMAL_CONTROL_PURGEABLE |
-	                                               smal_handle_slack(bytes, granules));
-	return (uint64_t)(generation | heap->number) << 32 | index;
+	smal_entry_set_control(entry, generation | SMAL_CONTROL_USED |
+	                                      flags * SMAL_CONTROL_PURGEABLE |
+	                                      smal_handle_slack(bytes, granules));
+	return smal_handle_of(heap, index, generation);
 }
 
 static SMAL_NOINLINE smal_handle alloc_slow(struct smal_handle_heap *heap, size_t bytes,
@@ -362,8 +361,9 @@ static size_t purge_large(struct smal_handle_heap *heap)
 		size_t bytes;
 
 		if ((control & (both | SMAL_CONTROL_LOCKS | SMAL_CONTROL_PURGED)) != both ||
-		    !smal_control_swap(entry, control, (control & ~(uint32_t)SMAL_CONTROL_LARGE) |
-		                                               SMAL_CONTROL_PURGED))
+		    !smal_control_swap(entry, control,
+		                       (control & ~(uint32_t)SMAL_CONTROL_LARGE) |
+		                               SMAL_CONTROL_PURGED))
 			continue;
 		bytes = smal_large_of(entry)->bytes;
 		smal_large_end(heap, entry);
@@ -384,7 +384,8 @@ static size_t purge_nodes(struct smal_handle_heap *heap, bool *stuck)
 		size_t bytes;
 
 		next = smal_entry(heap, at)->next;
-		bytes = smal_entry_is_used(smal_entry(heap, at)) ? purge(heap, before, at, stuck) : 0;
+		bytes = smal_entry_is_used(smal_entry(heap, at)) ? purge(heap, before, at, stuck)
+		                                                 : 0;
 		all += bytes;
 		/* What was the node before it may have taken its place. */
 		if (bytes == 0)

@@ -124,18 +124,14 @@ static void count_moved(struct walk *walk, uint32_t granules)
 static void settle_run(struct smal_handle_heap *heap, uint32_t first, uint32_t last, uint32_t down,
                        uint32_t place)
 {
-	uint32_t page = smal_page_of(place), at = first;
+	uint32_t at = first;
 
 	for (;;) {
 		struct smal_handle_entry *entry = smal_entry(heap, at);
 
-		place = entry->place - down;
-		smal_entry_set_place(entry, place);
-		if (SMAL_UNLIKELY(smal_page_of(place) != page)) {
-			while (++page < smal_page_of(place))
-				heap->pages[page] = 0;
-			heap->pages[page] = at;
-		}
+		smal_entry_set_place(entry, entry->place - down);
+		smal_node_follows(heap, place, at);
+		place = entry->place;
 		if (at == last)
 			return;
 		at = entry->next;
@@ -148,16 +144,12 @@ static void settle_gap(struct walk *walk, uint32_t place, uint32_t end, uint32_t
                        uint32_t from)
 {
 	struct smal_handle_heap *heap = walk->heap;
-	uint32_t page = smal_page_of(place), limit;
+	uint32_t limit = after != 0 ? smal_page_of(smal_entry(heap, after)->place)
+	                            : smal_page_of(heap->top - 1) + 1;
 
 	smal_entry_set_place(smal_entry(heap, walk->gap), end);
-	if (smal_page_of(end) != page) {
-		while (++page < smal_page_of(end))
-			heap->pages[page] = 0;
-		heap->pages[page] = walk->gap;
-	}
-	limit = after != 0 ? smal_page_of(smal_entry(heap, after)->place) : smal_page_of(heap->top - 1) + 1;
-	for (page = (uint32_t)smal_max(page + 1, from); page < limit; page++)
+	smal_node_follows(heap, place, walk->gap);
+	for (uint32_t page = (uint32_t)smal_max(smal_page_of(end) + 1, from); page < limit; page++)
 		heap->pages[page] = 0;
 	if (after != 0 && limit != smal_page_of(end))
 		heap->pages[limit] = after;
@@ -216,9 +208,11 @@ static void leave_gap(struct walk *walk)
 				least = i;
 		smal_hole_discard(heap, heap->gap[least].node, 0, SMAL_DISCARD_GRANULES);
 		/* That takes its time, too: as if an eighth were copied. */
-		walk->granules += (uint32_t)smal_min(
-			smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)),
-			SMAL_DISCARD_GRANULES) / 8;
+		walk->granules +=
+			(uint32_t)smal_min(
+				smal_node_granules(heap, smal_entry(heap, heap->gap[least].node)),
+				SMAL_DISCARD_GRANULES) /
+			8;
 		forget_gap(heap, least);
 	}
 	heap->gap[heap->gap_count++] = (struct smal_gap){ walk->gap, walk->before };
@@ -245,8 +239,8 @@ static int fitting_gap(const struct walk *walk, uint32_t granules)
 
 /* Blocks from `first` on, at [begin, end), leave the list: what they had joins the walk's
  * gap, or is it. */
-static void vacate(struct walk *walk, uint32_t first, uint32_t begin, uint32_t end,
-                        uint32_t after, uint32_t new_gap)
+static void vacate(struct walk *walk, uint32_t first, uint32_t begin, uint32_t end, uint32_t after,
+                   uint32_t new_gap)
 {
 	struct smal_handle_heap *heap = walk->heap;
 	uint32_t page = smal_page_of(begin), limit = smal_page_of(end - 1);
@@ -272,7 +266,7 @@ static void vacate(struct walk *walk, uint32_t first, uint32_t begin, uint32_t e
 static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t first, uint32_t last,
                      uint32_t down, uint32_t granules)
 {
-	uint32_t before = heap->gap[which].before, node = heap->gap[which].node, page;
+	uint32_t before = heap->gap[which].before, node = heap->gap[which].node;
 	struct smal_handle_entry *gap = smal_entry(heap, node);
 	uint32_t place = gap->place, limit = smal_node_limit(heap, gap);
 
@@ -288,11 +282,7 @@ static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t fir
 	}
 	smal_entry(heap, last)->next = node;
 	smal_entry_set_place(gap, place + granules);
-	page = smal_page_of(smal_entry(heap, last)->place);
-	if (smal_page_of(gap->place) != page)
-		heap->pages[smal_page_of(gap->place)] = node;
-	while (++page < smal_page_of(gap->place))
-		heap->pages[page] = 0;
+	smal_node_follows(heap, smal_entry(heap, last)->place, node);
 	heap->gap[which].before = last;
 }
 
@@ -331,22 +321,16 @@ static void meet_hole(struct walk *walk)
 {
 	struct smal_handle_heap *heap = walk->heap;
 	struct smal_handle_entry *entry = smal_entry(heap, walk->at);
-	uint32_t hole = walk->at, next = entry->next, *page = &heap->pages[smal_page_of(entry->place)];
+	uint32_t hole = walk->at;
 
-	walk->at = next;
+	walk->at = entry->next;
 	if (walk->gap == 0) {
 		walk->gap = hole;
-		smal_entry_set_control(entry, smal_entry_control(entry) & ~(uint32_t)SMAL_CONTROL_LISTED);
+		smal_entry_set_control(entry,
+		                       smal_entry_control(entry) & ~(uint32_t)SMAL_CONTROL_LISTED);
 		return;
 	}
-	/* As smal_node_remove; nobody remembers a hole that is behind a gap. */
-	if (*page == hole)
-		*page = next != 0 && smal_page_of(smal_entry(heap, next)->place) == smal_page_of(entry->place)
-		                ? next
-		                : 0;
-	smal_entry(heap, walk->gap)->next = next;
-	if (next == 0)
-		heap->last = walk->gap;
+	smal_node_remove(heap, walk->gap, hole);
 	smal_entry_give(heap, hole);
 }
 
@@ -417,7 +401,8 @@ static void end_walk(struct walk *walk)
  * it, like all that is freed behind this one. */
 static struct walk go_on(struct smal_handle_heap *heap)
 {
-	struct walk walk = { .heap = heap, .before = heap->walked,
+	struct walk walk = { .heap = heap,
+		             .before = heap->walked,
 		             .alone = smal_os_single_threaded() };
 
 	if (!heap->walking)
@@ -438,8 +423,8 @@ bool smal_compact_locked(struct smal_handle_heap *heap, uint64_t max_ns)
 {
 	uint64_t limit = max_ns != 0 ? smal_os_clock_ns() + max_ns : 0;
 	struct walk walk;
-	bool done = !heap->walking && (heap->free_granules == 0 ||
-	                               (heap->discarding && !heap->unfolded));
+	bool done = !heap->walking &&
+	            (heap->free_granules == 0 || (heap->discarding && !heap->unfolded));
 
 	if (!done) {
 		walk = go_on(heap);

@@ -161,7 +161,8 @@ struct smal_handle_heap {
 
 /* ---- Entries ---- */
 
-static inline struct smal_handle_entry *smal_entry(const struct smal_handle_heap *heap, uint32_t index)
+static inline struct smal_handle_entry *smal_entry(const struct smal_handle_heap *heap,
+                                                   uint32_t index)
 {
 	return heap->table - index;
 }
@@ -191,7 +192,8 @@ static inline bool smal_entry_is_used(const struct smal_handle_entry *entry)
 /* A hole or a block of the list. */
 static inline bool smal_entry_is_node(const struct smal_handle_entry *entry)
 {
-	return entry->place != SMAL_NOWHERE && (smal_entry_control(entry) & SMAL_CONTROL_LARGE) == 0;
+	return entry->place != SMAL_NOWHERE &&
+	       (smal_entry_control(entry) & SMAL_CONTROL_LARGE) == 0;
 }
 
 static inline bool smal_entry_is_hole(const struct smal_handle_entry *entry)
@@ -242,26 +244,29 @@ static inline uint32_t smal_handle_slack(size_t bytes, uint32_t granules)
 	       << SMAL_CONTROL_SLACK_LOG2;
 }
 
+/* The generation alone, where it stands; the next one. */
+static inline uint32_t smal_generation(uint32_t control)
+{
+	return control >> SMAL_CONTROL_GENERATION_LOG2 << SMAL_CONTROL_GENERATION_LOG2;
+}
+
 static inline uint32_t smal_generation_next(uint32_t control)
 {
-	return (control >> SMAL_CONTROL_GENERATION_LOG2 << SMAL_CONTROL_GENERATION_LOG2) +
-	       ((uint32_t)1 << SMAL_CONTROL_GENERATION_LOG2);
+	return smal_generation(control) + ((uint32_t)1 << SMAL_CONTROL_GENERATION_LOG2);
 }
 
 static inline smal_handle smal_handle_of(const struct smal_handle_heap *heap, uint32_t index,
                                          uint32_t control)
 {
-	return (uint64_t)(control >> SMAL_CONTROL_GENERATION_LOG2
-	                          << SMAL_CONTROL_GENERATION_LOG2 |
-	                  heap->number)
-	               << 32 |
-	       index;
+	return (uint64_t)(smal_generation(control) | heap->number) << 32 | index;
 }
 
 /* What has to be so of a block for the short ways: that much of its control word is
  * what its handle says. */
-enum { SMAL_CONTROL_FLAGS = SMAL_CONTROL_USED | SMAL_CONTROL_MOVING | SMAL_CONTROL_LARGE |
-	                    SMAL_CONTROL_PURGED };
+enum {
+	SMAL_CONTROL_FLAGS = SMAL_CONTROL_USED | SMAL_CONTROL_MOVING | SMAL_CONTROL_LARGE |
+	                     SMAL_CONTROL_PURGED
+};
 #define SMAL_CONTROL_PLAIN (~(uint32_t)0 << SMAL_CONTROL_GENERATION_LOG2 | SMAL_CONTROL_FLAGS)
 _Static_assert(SMAL_CONTROL_PLAIN == (uint32_t)SMAL_HANDLE_PLAIN, "handle.h knows the flags");
 
@@ -305,7 +310,8 @@ static inline uint32_t smal_hole_pop(struct smal_handle_heap *heap, uint32_t gra
 	const struct smal_handle_entry *entry = smal_entry(heap, index);
 
 	if (index - 1 >= heap->entries ||
-	    (smal_entry_control(entry) & (SMAL_CONTROL_USED | SMAL_CONTROL_LISTED)) != SMAL_CONTROL_LISTED ||
+	    (smal_entry_control(entry) & (SMAL_CONTROL_USED | SMAL_CONTROL_LISTED)) !=
+	            SMAL_CONTROL_LISTED ||
 	    smal_node_granules(heap, entry) != granules)
 		return 0;
 	heap->small[granules] = *smal_hole_link(heap, entry);
@@ -364,6 +370,17 @@ uint32_t smal_node_before(const struct smal_handle_heap *heap, uint32_t index);
 void smal_node_begins(struct smal_handle_heap *heap, uint32_t index);
 /* Puts a node on the list behind another (0: first); its place is set. */
 void smal_node_insert(struct smal_handle_heap *heap, uint32_t before, uint32_t index);
+/* Says for pages that a node begins behind one at a place, and none between. */
+static inline void smal_node_follows(struct smal_handle_heap *heap, uint32_t place, uint32_t index)
+{
+	uint32_t page = smal_page_of(place), to = smal_page_of(smal_entry(heap, index)->place);
+
+	if (SMAL_LIKELY(page == to))
+		return;
+	while (++page < to)
+		heap->pages[page] = 0;
+	heap->pages[to] = index;
+}
 /* Takes a node off the list; what it had is the one's before it. */
 void smal_node_remove(struct smal_handle_heap *heap, uint32_t before, uint32_t index);
 /* `next` follows `before` (0: it is the first; and that the last, if there is no next). */
@@ -435,6 +452,7 @@ enum smal_error smal_handle_fail(struct smal_handle_heap *heap, smal_handle hand
 /* The heap, or the sink is told. */
 enum smal_error smal_handle_heap_check(const struct smal_handle_heap *heap, const char *function);
 /* The entry of a handle that is a block's, or that was purged; else NULL. */
-struct smal_handle_entry *smal_handle_entry(const struct smal_handle_heap *heap, smal_handle handle);
+struct smal_handle_entry *smal_handle_entry(const struct smal_handle_heap *heap,
+                                            smal_handle handle);
 
 #endif

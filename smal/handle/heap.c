@@ -83,7 +83,8 @@ static size_t table_bytes(size_t block_bytes)
 
 static size_t page_bytes(size_t block_bytes)
 {
-	return smal_round_up((block_bytes >> SMAL_CHUNK_LOG2) * sizeof(uint32_t) + 1, SMAL_ID_BYTES);
+	return smal_round_up((block_bytes >> SMAL_CHUNK_LOG2) * sizeof(uint32_t) + 1,
+	                     SMAL_ID_BYTES);
 }
 
 /* Fewer addresses where there are not so many. */

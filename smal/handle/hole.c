@@ -70,7 +70,9 @@ static uint32_t pop(struct smal_handle_heap *heap, uint32_t *stack)
 	uint32_t index = *stack;
 
 	*stack = *link_of(heap, index);
-	smal_entry_set_control(smal_entry(heap, index), smal_entry_control(smal_entry(heap, index)) & ~(uint32_t)SMAL_CONTROL_LISTED);
+	smal_entry_set_control(smal_entry(heap, index),
+	                       smal_entry_control(smal_entry(heap, index)) &
+	                               ~(uint32_t)SMAL_CONTROL_LISTED);
 	return index;
 }
 
@@ -80,7 +82,9 @@ static uint32_t take_small(struct smal_handle_heap *heap, uint32_t granules)
 	uint32_t index = smal_hole_pop(heap, granules);
 
 	if (index != 0) {
-		smal_entry_set_control(smal_entry(heap, index), smal_entry_control(smal_entry(heap, index)) & ~(uint32_t)SMAL_CONTROL_LISTED);
+		smal_entry_set_control(smal_entry(heap, index),
+		                       smal_entry_control(smal_entry(heap, index)) &
+		                               ~(uint32_t)SMAL_CONTROL_LISTED);
 	} else {
 		heap->small[granules] = 0;
 		heap->small_mask &= ~((uint64_t)1 << granules);
@@ -112,9 +116,8 @@ static uint32_t take_bin(struct smal_handle_heap *heap, unsigned bin, uint32_t g
 static uint32_t take_larger(struct smal_handle_heap *heap, uint32_t granules)
 {
 	unsigned bin = granules < SMAL_HANDLE_SMALL ? 0 : bin_of(granules);
-	uint64_t small = granules < SMAL_HANDLE_SMALL
-	                         ? heap->small_mask & ~(uint64_t)0 << granules
-	                         : 0;
+	uint64_t small = granules < SMAL_HANDLE_SMALL ? heap->small_mask & ~(uint64_t)0 << granules
+	                                              : 0;
 	uint32_t index = 0, bins;
 
 	for (; small != 0 && index == 0; small &= small - 1)
@@ -178,9 +181,8 @@ static void append(struct smal_handle_heap *heap, uint32_t index, uint32_t *ends
 	struct smal_handle_entry *entry = smal_entry(heap, index);
 	uint32_t granules = smal_node_granules(heap, entry);
 	uint32_t *stack = stack_of(heap, granules);
-	uint32_t *end = &ends[granules < SMAL_HANDLE_SMALL
-	                              ? granules
-	                              : SMAL_HANDLE_SMALL + bin_of(granules)];
+	uint32_t *end = &ends[granules < SMAL_HANDLE_SMALL ? granules
+	                                                   : SMAL_HANDLE_SMALL + bin_of(granules)];
 
 	if (*end == 0)
 		*stack = index;

@@ -18,8 +18,7 @@ enum { SPINS = 100, WAIT_NS = 20000 };
 
 static uint32_t generation_of(smal_handle handle)
 {
-	return (uint32_t)(handle >> 32) >> SMAL_CONTROL_GENERATION_LOG2
-	                                    << SMAL_CONTROL_GENERATION_LOG2;
+	return smal_generation((uint32_t)(handle >> 32));
 }
 
 static uint32_t heap_of(smal_handle handle)
@@ -32,7 +31,8 @@ enum smal_error smal_handle_heap_check(const struct smal_handle_heap *heap, cons
 	if (SMAL_LIKELY(heap != NULL && heap->magic == SMAL_HANDLE_MAGIC))
 		return SMAL_OK;
 	return smal_fail(SMAL_ERROR_INVALID, function, "not a heap of handles", heap, "%s",
-	                 heap != NULL && heap->magic == SMAL_MAGIC_GONE ? "one that has ended" : "");
+	                 heap != NULL && heap->magic == SMAL_MAGIC_GONE ? "one that has ended"
+	                                                                : "");
 }
 
 /* *control is the word by which the handle was found to be one. */
@@ -45,7 +45,7 @@ static struct smal_handle_entry *find(const struct smal_handle_heap *heap, smal_
 		return NULL;
 	*control = smal_atomic_load_u32(&smal_entry(heap, index)->control);
 	if ((*control & SMAL_CONTROL_USED) == 0 ||
-	    ((*control ^ generation_of(handle)) >> SMAL_CONTROL_GENERATION_LOG2) != 0)
+	    smal_generation(*control) != generation_of(handle))
 		return NULL;
 	return smal_entry(heap, index);
 }
@@ -83,7 +83,8 @@ static void wait_for_move(const struct smal_handle_entry *entry)
 {
 	uint32_t nothing = 0;
 
-	for (unsigned i = 0; (smal_atomic_load_u32(&entry->control) & SMAL_CONTROL_MOVING) != 0; i++)
+	for (unsigned i = 0; (smal_atomic_load_u32(&entry->control) & SMAL_CONTROL_MOVING) != 0;
+	     i++)
 		if (i >= SPINS)
 			smal_os_wait(&nothing, 0, WAIT_NS);
 }
@@ -96,26 +97,28 @@ static void *address_of(const struct smal_handle_heap *heap, const struct smal_h
 	return smal_granule(heap, entry->place);
 }
 
-/* Everything but the usual. */
-static SMAL_NOINLINE void *lock_slow(struct smal_handle_heap *heap, smal_handle handle)
+/* With other threads this is the usual way. */
+void *smal_handle_lock_slow(struct smal_handle_heap *heap, smal_handle handle)
 {
+	static const char function[] = "smal_handle_lock";
 	struct smal_handle_entry *entry;
 	uint32_t control;
 
-	if (smal_handle_heap_check(heap, "smal_handle_lock") != SMAL_OK)
+	if (smal_handle_heap_check(heap, function) != SMAL_OK)
 		return NULL;
 	for (;;) {
 		entry = find(heap, handle, &control);
 		if (entry == NULL) {
-			smal_handle_fail(heap, handle, "smal_handle_lock");
+			smal_handle_fail(heap, handle, function);
 			return NULL;
 		}
 		if ((control & SMAL_CONTROL_PURGED) != 0)
 			return NULL;
 		if ((control & SMAL_CONTROL_LOCKS) == SMAL_CONTROL_LOCKS) {
-			smal_fail(SMAL_ERROR_TOO_MANY, "smal_handle_lock", "too many locks", NULL,
-			          "handle %08lx:%08lx, locked %d times", (unsigned long)(handle >> 32),
-			          (unsigned long)(uint32_t)handle, SMAL_CONTROL_LOCKS);
+			smal_fail(SMAL_ERROR_TOO_MANY, function, "too many locks", NULL,
+			          "handle %08lx:%08lx, locked %d times",
+			          (unsigned long)(handle >> 32), (unsigned long)(uint32_t)handle,
+			          SMAL_CONTROL_LOCKS);
 			return NULL;
 		}
 		if ((control & SMAL_CONTROL_MOVING) != 0)
@@ -123,23 +126,6 @@ static SMAL_NOINLINE void *lock_slow(struct smal_handle_heap *heap, smal_handle 
 		else if (smal_control_swap(entry, control, control + 1))
 			return address_of(heap, entry, control);
 	}
-}
-
-/* With other threads this is the usual way. */
-void *smal_handle_lock_slow(struct smal_handle_heap *heap, smal_handle handle)
-{
-	struct smal_handle_entry *entry;
-	uint32_t control;
-
-	if (!smal_handle_may_be(heap, handle))
-		return lock_slow(heap, handle);
-	entry = smal_entry(heap, (uint32_t)handle);
-	control = smal_atomic_load_u32(&entry->control);
-	if (SMAL_UNLIKELY((control & SMAL_CONTROL_PLAIN) != smal_control_wanted(heap, handle) ||
-	                  (control & SMAL_CONTROL_LOCKS) == SMAL_CONTROL_LOCKS ||
-	                  !smal_control_swap(entry, control, control + 1)))
-		return lock_slow(heap, handle);
-	return smal_granule(heap, entry->place);
 }
 
 enum smal_error smal_handle_unlock_slow(struct smal_handle_heap *heap, smal_handle handle)
@@ -202,7 +188,8 @@ static void *look(struct smal_handle_heap *heap, smal_handle handle, bool *gone)
 		address = smal_granule(heap, smal_atomic_load_u32(&entry->place));
 		/* Of the very block, unless it has changed meanwhile. */
 	} while (((smal_atomic_load_u32(&entry->control) ^ control) &
-	          ~(uint32_t)SMAL_CONTROL_LOCKS) != 0 || (control & SMAL_CONTROL_MOVING) != 0);
+	          ~(uint32_t)SMAL_CONTROL_LOCKS) != 0 ||
+	         (control & SMAL_CONTROL_MOVING) != 0);
 	return address;
 }
 

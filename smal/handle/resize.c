@@ -24,7 +24,8 @@ static void move_hole(struct smal_handle_heap *heap, uint32_t before, uint32_t h
 		smal_hole_list(heap, hole);
 }
 
-static uint32_t hole_behind(const struct smal_handle_heap *heap, const struct smal_handle_entry *entry)
+static uint32_t hole_behind(const struct smal_handle_heap *heap,
+                            const struct smal_handle_entry *entry)
 {
 	uint32_t next = entry->next;
 
@@ -161,13 +162,14 @@ static enum smal_error move_to_node(struct smal_handle_heap *heap, uint32_t inde
 	smal_entry_give(heap, node);
 	heap->free_granules -= granules;
 	tell_moved(heap, index, from, to, bytes);
-	end_move(entry, smal_handle_slack(bytes, granules), SMAL_CONTROL_SLACK | SMAL_CONTROL_LARGE);
+	end_move(entry, smal_handle_slack(bytes, granules),
+	         SMAL_CONTROL_SLACK | SMAL_CONTROL_LARGE);
 	return SMAL_OK;
 }
 
 /* A block of the list becomes a large one. */
-static enum smal_error move_to_large(struct smal_handle_heap *heap, uint32_t index, size_t old_bytes,
-                                     size_t bytes)
+static enum smal_error move_to_large(struct smal_handle_heap *heap, uint32_t index,
+                                     size_t old_bytes, size_t bytes)
 {
 	struct smal_handle_entry *entry = smal_entry(heap, index), made = { 0 };
 	const char *from = smal_granule(heap, entry->place);

@@ -48,7 +48,8 @@ bool smal_handle_commit_slow(struct smal_handle_heap *heap, uint32_t top)
 	if (!smal_area_commit(&heap->block_area, &heap->account, step(&heap->block_area, bytes)) &&
 	    !smal_area_commit(&heap->block_area, &heap->account, bytes))
 		return false;
-	top = (uint32_t)smal_min(heap->limit, heap->block_area.committed_bytes >> SMAL_GRANULE_LOG2);
+	top = (uint32_t)smal_min(heap->limit,
+	                         heap->block_area.committed_bytes >> SMAL_GRANULE_LOG2);
 	words = ((size_t)top >> SMAL_HANDLE_PAGE_LOG2) + 1;
 	if (!smal_area_commit(&heap->page_area, &heap->account,
 	                      step(&heap->page_area, words * sizeof(uint32_t))))
@@ -105,8 +106,7 @@ void smal_entry_give(struct smal_handle_heap *heap, uint32_t index)
 	struct smal_handle_entry *entry = smal_entry(heap, index);
 
 	smal_entry_set_place(entry, SMAL_NOWHERE);
-	smal_entry_set_control(entry, smal_entry_control(entry) >> SMAL_CONTROL_GENERATION_LOG2
-	                                   << SMAL_CONTROL_GENERATION_LOG2);
+	smal_entry_set_control(entry, smal_generation(smal_entry_control(entry)));
 	entry->next = heap->spare;
 	heap->spare = index;
 	heap->spare_count++;

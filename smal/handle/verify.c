@@ -134,7 +134,8 @@ static const char *check_others(const struct smal_handle_heap *heap, uint64_t no
 
 		if (at > heap->entries || ++spare > heap->entries)
 			return "handles M5: the list of spare entries has no end";
-		if (entry->place != SMAL_NOWHERE || (smal_entry_control(entry) & SMAL_CONTROL_USED) != 0)
+		if (entry->place != SMAL_NOWHERE ||
+		    (smal_entry_control(entry) & SMAL_CONTROL_USED) != 0)
 			return "handles M5: a spare entry is in use";
 	}
 	if (spare != heap->spare_count)

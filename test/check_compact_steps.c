@@ -351,6 +351,34 @@ START_TEST(test_locked_last)
 }
 END_TEST
 
+/* Holes between locked blocks are given back after the walk, one a step: not those that
+ * are blocks again by then. */
+START_TEST(test_filled_since)
+{
+	enum { HOLES = 4, BYTES = 60000 };
+	smal_handle pins[HOLES + 1];
+
+	for (unsigned i = 0; i <= HOLES; i++) {
+		pins[i] = handles_alloc_marked(16);
+		handles_lock(pins[i]);
+		all[i] = i < HOLES ? handles_alloc_marked(BYTES) : 0;
+	}
+	drop_each(HOLES, 1);
+	while (handles_stats().compactions == 0)
+		EXPECT(!compact_a_step());
+	EXPECT_EQ(handles_stats().holes, HOLES);
+	for (unsigned i = 0; i < HOLES; i++)
+		all[i] = handles_alloc_marked(BYTES);
+	EXPECT_EQ(handles_stats().free_bytes, 0);
+	compact_in_steps();
+	check_all(HOLES);
+	for (unsigned i = 0; i <= HOLES; i++) {
+		handles_unlock(pins[i]);
+		handles_check_mark(pins[i]);
+	}
+}
+END_TEST
+
 static void add(Suite *s, const char *name, void (*begin)(void))
 {
 	TCase *t = tcase_create(name);
@@ -365,6 +393,7 @@ static void add(Suite *s, const char *name, void (*begin)(void))
 	tcase_add_test(t, test_exact_fit);
 	tcase_add_loop_test(t, test_churn, 0, 4);
 	tcase_add_test(t, test_locked_last);
+	tcase_add_test(t, test_filled_since);
 	suite_add_tcase(s, t);
 }
 

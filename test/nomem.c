@@ -178,18 +178,31 @@ static const struct nomem_scenario *all;
 static int all_count;
 static const char *all_name;
 
-START_TEST(test_refused)
+START_TEST(test_system)
 {
-	nomem_sweep(&all[_i / 4], _i & 1 ? NOMEM_LIBRARY : NOMEM_SYSTEM, (_i & 2) != 0);
+	nomem_sweep(&all[_i / 2], NOMEM_SYSTEM, (_i & 1) != 0);
 }
 END_TEST
+
+START_TEST(test_library)
+{
+	nomem_sweep(&all[_i / 2], NOMEM_LIBRARY, (_i & 1) != 0);
+}
+END_TEST
+
+void nomem_add(TCase *tcase, const struct nomem_scenario *scenarios, int system, int library)
+{
+	all = scenarios;
+	tcase_add_loop_test(tcase, test_system, 0, 2 * system);
+	tcase_add_loop_test(tcase, test_library, 0, 2 * library);
+}
 
 static Suite *nomem_suite(void)
 {
 	Suite *suite = suite_create(all_name);
 	TCase *refused = tcase_create("refused");
 
-	tcase_add_loop_test(refused, test_refused, 0, 4 * all_count);
+	nomem_add(refused, all, all_count, all_count);
 	suite_add_tcase(suite, refused);
 	return suite;
 }

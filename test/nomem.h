@@ -32,7 +32,11 @@ enum nomem_source { NOMEM_SYSTEM, NOMEM_LIBRARY };
 /* The whole sweep of a scenario; fails a test of Check's. */
 void nomem_sweep(const struct nomem_scenario *scenario, enum nomem_source source, bool persistent);
 
-/* Sweeps them all, each source by turns, once and for good: a program's main. */
+/* Adds the sweeps of a program's scenarios to a case, refused once and for good: the
+ * first so many by the system, the first so many by the library. */
+void nomem_add(TCase *tcase, const struct nomem_scenario *scenarios, int system, int library);
+
+/* Sweeps them all, by each source: a program's main. */
 int nomem_main(const char *name, const struct nomem_scenario *scenarios, int count);
 
 /* Memory is refused from here, to there. */

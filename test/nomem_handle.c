@@ -220,20 +220,6 @@ static const struct nomem_scenario scenarios[] = {
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
-START_TEST(test_system)
-{
-	nomem_sweep(&scenarios[_i], NOMEM_SYSTEM, false);
-	nomem_sweep(&scenarios[_i], NOMEM_SYSTEM, true);
-}
-END_TEST
-
-START_TEST(test_library)
-{
-	nomem_sweep(&scenarios[_i], NOMEM_LIBRARY, false);
-	nomem_sweep(&scenarios[_i], NOMEM_LIBRARY, true);
-}
-END_TEST
-
 /* ---- The system's limit on addresses ---- */
 
 enum { LIMITED_OK = 0, LIMITED_SKIPPED = 77 };
@@ -298,9 +284,8 @@ static Suite *nomem_suite(void)
 	TCase *tcase = tcase_create("refusals");
 
 	tcase_set_timeout(tcase, test_long() ? 1200 : 300);
-	tcase_add_loop_test(tcase, test_system, 0, SCENARIOS);
-	/* A warm heap asks for little, and does without. */
-	tcase_add_loop_test(tcase, test_library, 0, SCENARIOS - 1);
+	/* A warm heap asks the library for little, and does without. */
+	nomem_add(tcase, scenarios, SCENARIOS, SCENARIOS - 1);
 	tcase_add_test(tcase, test_limit);
 	suite_add_tcase(suite, tcase);
 	return suite;

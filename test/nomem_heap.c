@@ -304,20 +304,6 @@ static const struct nomem_scenario scenarios[] = {
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
-START_TEST(test_system)
-{
-	nomem_sweep(&scenarios[_i], NOMEM_SYSTEM, false);
-	nomem_sweep(&scenarios[_i], NOMEM_SYSTEM, true);
-}
-END_TEST
-
-START_TEST(test_library)
-{
-	nomem_sweep(&scenarios[_i], NOMEM_LIBRARY, false);
-	nomem_sweep(&scenarios[_i], NOMEM_LIBRARY, true);
-}
-END_TEST
-
 /* ---- The system's limits ---- */
 
 static int run_limited(void (*body)(void))
@@ -522,8 +508,7 @@ static Suite *nomem_suite(void)
 	TCase *tcase = tcase_create("refusals");
 
 	tcase_set_timeout(tcase, test_long() ? 1200 : 300);
-	tcase_add_loop_test(tcase, test_system, 0, SCENARIOS);
-	tcase_add_loop_test(tcase, test_library, 0, SCENARIOS);
+	nomem_add(tcase, scenarios, SCENARIOS, SCENARIOS);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("limits");
 	tcase_add_test(tcase, test_limits);

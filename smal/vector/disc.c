@@ -14,19 +14,12 @@
  * D1  The index says of each stretch and order what the codes say.
  * D2  What is remembered of a stretch (`seen`) is what the codes say.
  *
- * In the system's memory there is one map more: of the free blocks of the largest class
- * that are `warm`, whose pages may have been touched. When these are a part of the disc,
- * and more than a little, all of their pages go back.
- *
- * D3  A warm block is a free block of the largest class; warm_blocks is their number. If
- *     that class is smaller than a stretch, it is a free stretch.
+ * Which free blocks may have pages is kept by warm.c (D3).
  *
  * A block is taken from the smallest that will do, of those from the one with the
  * lowest address.
  */
 #include <smal/vector/pool.h>
-
-#include <string.h>
 
 /* The units at which blocks of an order begin. */
 static const uint64_t begins[] = { 0xffffffffffffffff,
@@ -67,8 +60,7 @@ static uint64_t blocks_of(const struct smal_vector_pool *pool, uint64_t free, un
 	return alone;
 }
 
-/* The orders of the free blocks that units make up, as bits. */
-static unsigned orders_of(const struct smal_vector_pool *pool, uint64_t free)
+unsigned smal_disc_orders(const struct smal_vector_pool *pool, uint64_t free)
 {
 	unsigned most = orders_in_stretch(pool), orders = 0;
 	uint64_t alone;
@@ -98,7 +90,7 @@ static struct smal_stretch *look_at(struct smal_vector_pool *pool, size_t stretc
 
 	if (SMAL_UNLIKELY(seen->stretch != stretch)) {
 		smal_code_look(pool, stretch, seen);
-		seen->orders = orders_of(pool, seen->free);
+		seen->orders = smal_disc_orders(pool, seen->free);
 	}
 	return seen;
 }
@@ -110,65 +102,31 @@ static uint64_t units_mask(unsigned order)
 
 /* ---- Whole stretches ---- */
 
-/* So many stretches are a block of this order. */
-static size_t stretches(unsigned order)
-{
-	return (size_t)1 << (order - SMAL_STRETCH_LOG2);
-}
-
 /* What is remembered of a block's stretches is not so any more. */
 static void forget(struct smal_vector_pool *pool, size_t stretch, unsigned order)
 {
-	size_t count = smal_min(stretches(order), pool->seen_mask + (size_t)1);
+	size_t count = smal_min(smal_stretches(order), pool->seen_mask + (size_t)1);
 
 	for (size_t i = 0; i < count; i++) {
 		struct smal_stretch *seen = &pool->seen[(stretch + i) & pool->seen_mask];
 
-		if (seen->stretch - stretch < stretches(order))
+		if (seen->stretch - stretch < smal_stretches(order))
 			seen->stretch = SMAL_INDEX_NONE;
 	}
-}
-
-/* Blocks are warm in stretches, if the largest class is smaller. */
-static unsigned warm_order(const struct smal_vector_pool *pool)
-{
-	return (unsigned)smal_max(pool->shape.top, SMAL_STRETCH_LOG2);
-}
-
-/* The map of warm blocks. */
-static unsigned warm_map(const struct smal_vector_pool *pool)
-{
-	return pool->shape.top + 1u;
-}
-
-static void end_warm(struct smal_vector_pool *pool, size_t stretch)
-{
-	if (pool->system == NULL || !smal_index_test(&pool->index, warm_map(pool), stretch))
-		return;
-	smal_index_clear(&pool->index, warm_map(pool), stretch);
-	pool->system->warm_blocks--;
-}
-
-static void begin_warm(struct smal_vector_pool *pool, size_t stretch)
-{
-	if (pool->system == NULL)
-		return;
-	smal_index_set(&pool->index, warm_map(pool), stretch);
-	pool->system->warm_blocks++;
 }
 
 /* A free block of whole stretches, and what it makes up with its neighbours. */
 static void give_stretches(struct smal_vector_pool *pool, size_t stretch, unsigned order)
 {
 	while (order < pool->shape.top &&
-	       smal_index_test(&pool->index, order, stretch ^ stretches(order))) {
-		smal_index_clear(&pool->index, order, stretch ^ stretches(order));
-		stretch &= ~stretches(order);
+	       smal_index_test(&pool->index, order, stretch ^ smal_stretches(order))) {
+		smal_index_clear(&pool->index, order, stretch ^ smal_stretches(order));
+		stretch &= ~smal_stretches(order);
 		order++;
 	}
 	smal_index_set(&pool->index, order, stretch);
 	if (order == pool->shape.top)
-		begin_warm(pool, stretch);
+		smal_warm_begin(pool, stretch);
 }
 
 /* Of a block the first part is used: the rest are blocks, none of which has a free
@@ -177,7 +135,7 @@ static void give_rest(struct smal_vector_pool *pool, size_t stretch, unsigned or
 {
 	while (order > used) {
 		order--;
-		smal_index_set(&pool->index, order, stretch + stretches(order));
+		smal_index_set(&pool->index, order, stretch + smal_stretches(order));
 	}
 }
 
@@ -186,7 +144,7 @@ static void give_rest(struct smal_vector_pool *pool, size_t stretch, unsigned or
 /* Other units of the stretch are free than were: the index is told. */
 static void change(struct smal_vector_pool *pool, struct smal_stretch *seen, uint64_t free)
 {
-	unsigned now = orders_of(pool, free), changed = now ^ seen->orders;
+	unsigned now = smal_disc_orders(pool, free), changed = now ^ seen->orders;
 
 	seen->free = free;
 	seen->orders = now;
@@ -195,9 +153,9 @@ static void change(struct smal_vector_pool *pool, struct smal_stretch *seen, uin
 			give_stretches(pool, seen->stretch, SMAL_STRETCH_LOG2);
 		changed &= (1u << SMAL_STRETCH_LOG2) - 1;
 	} else if (free == ~(uint64_t)0) {
-		begin_warm(pool, seen->stretch);
+		smal_warm_begin(pool, seen->stretch);
 	} else {
-		end_warm(pool, seen->stretch);
+		smal_warm_end(pool, seen->stretch);
 	}
 	for (; changed != 0; changed &= changed - 1) {
 		unsigned order = (unsigned)__builtin_ctz(changed);
@@ -245,7 +203,7 @@ size_t smal_disc_take(struct smal_vector_pool *pool, unsigned order)
 		return take_in_stretch(pool, look_at(pool, stretch), order, have);
 	smal_index_clear(&pool->index, have, stretch);
 	if (have == pool->shape.top)
-		end_warm(pool, stretch);
+		smal_warm_end(pool, stretch);
 	give_rest(pool, stretch, have, (unsigned)smal_max(order, SMAL_STRETCH_LOG2));
 	if (order < SMAL_STRETCH_LOG2)
 		return take_in_stretch(pool, open_stretch(pool, stretch), order, SMAL_STRETCH_LOG2);
@@ -285,7 +243,7 @@ static bool is_free_behind(struct smal_vector_pool *pool, const struct smal_vect
 		k = SMAL_STRETCH_LOG2;
 	}
 	for (; k < order; k++)
-		if (!smal_index_test(&pool->index, k, stretch + stretches(k)))
+		if (!smal_index_test(&pool->index, k, stretch + smal_stretches(k)))
 			return false;
 	return true;
 }
@@ -303,8 +261,8 @@ bool smal_disc_expand(struct smal_vector_pool *pool, struct smal_vector_place *p
 		change(pool, seen, seen->free & ~(units_mask(order) << (place->unit & 63)));
 	}
 	for (unsigned k = (unsigned)smal_max(place->order, SMAL_STRETCH_LOG2); k < order; k++) {
-		smal_index_clear(&pool->index, k, stretch + stretches(k));
-		forget(pool, stretch + stretches(k), k);
+		smal_index_clear(&pool->index, k, stretch + smal_stretches(k));
+		forget(pool, stretch + smal_stretches(k), k);
 	}
 	smal_code_erase(pool, place->unit, place->order);
 	place->order = order;
@@ -341,182 +299,4 @@ void smal_disc_grow(struct smal_vector_pool *pool, size_t units)
 	for (size_t unit = pool->units; unit < units; unit += step)
 		smal_index_set(&pool->index, pool->shape.top, unit >> SMAL_STRETCH_LOG2);
 	pool->units = units;
-}
-
-/* ---- Memory goes back ---- */
-
-enum { WARM_LEAST = 1 << 20, WARM_PART = 8 };
-
-/* True if a stretch where a warm block may begin is free up to that block's end. */
-static bool is_whole_free(const struct smal_vector_pool *pool, size_t stretch)
-{
-	struct smal_stretch seen;
-
-	if (pool->shape.top >= SMAL_STRETCH_LOG2)
-		return smal_index_test(&pool->index, pool->shape.top, stretch);
-	smal_code_look(pool, stretch, &seen);
-	return seen.free == ~(uint64_t)0;
-}
-
-/* The whole pages of a range of warm blocks. Where these are smaller than a page, the
- * rest of it may have been cooled before, in vain. */
-static void discard(struct smal_vector_pool *pool, size_t first, size_t limit)
-{
-	size_t page = smal_os_page_bytes(), log2 = pool->shape.unit_log2 + SMAL_STRETCH_LOG2;
-	size_t step = stretches(warm_order(pool)), base, end;
-
-	while ((first << log2 & (page - 1)) != 0 && is_whole_free(pool, first - step))
-		first -= step;
-	while ((limit << log2 & (page - 1)) != 0 && is_whole_free(pool, limit))
-		limit += step;
-	base = smal_round_up(first << log2, page);
-	end = (limit << log2) & ~(page - 1);
-	if (base < end)
-		smal_os_discard(pool->disc + base, end - base);
-}
-
-void smal_disc_cool(struct smal_vector_pool *pool)
-{
-	struct smal_vector_system *system = pool->system;
-	size_t first = 0, limit = 0, stretch;
-
-	if (system->warm_blocks << (pool->shape.unit_log2 + warm_order(pool)) <=
-	    smal_max(WARM_LEAST, system->disc.committed_bytes / WARM_PART))
-		return;
-	while ((stretch = smal_index_find(&pool->index, warm_map(pool))) != SMAL_INDEX_NONE) {
-		end_warm(pool, stretch);
-		if (stretch != limit) {
-			discard(pool, first, limit);
-			first = stretch;
-		}
-		limit = stretch + stretches(warm_order(pool));
-	}
-	discard(pool, first, limit);
-}
-
-/* ---- The checker ---- */
-
-static const char *check_warm(const struct smal_vector_pool *pool, size_t all)
-{
-	size_t warm = 0;
-
-	for (size_t s = 0; s < all && pool->system != NULL; s++) {
-		if (!smal_index_test(&pool->index, warm_map(pool), s))
-			continue;
-		if (!is_whole_free(pool, s))
-			return "disc D3: a block is warm and not free";
-		warm++;
-	}
-	return pool->system != NULL && warm != pool->system->warm_blocks
-	               ? "disc D3: the warm blocks are more or fewer than are counted"
-	               : NULL;
-}
-
-/* The orders that the index has for a stretch, of those within one. */
-static unsigned orders_in_index(const struct smal_vector_pool *pool, size_t stretch)
-{
-	unsigned orders = 0;
-
-	for (unsigned k = 0; k <= orders_in_stretch(pool); k++)
-		orders |= (unsigned)smal_index_test(&pool->index, k, stretch) << k;
-	return orders;
-}
-
-/* What is remembered of a stretch, if it is, is what it should be. */
-static bool is_as_seen(const struct smal_vector_pool *pool, const struct smal_stretch *now)
-{
-	const struct smal_stretch *seen = &pool->seen[now->stretch & pool->seen_mask];
-
-	return seen->stretch != now->stretch ||
-	       (seen->free == now->free && seen->begins == now->begins &&
-	        seen->orders == orders_of(pool, now->free));
-}
-
-/* A walk over the larger vectors. */
-struct walk {
-	struct smal_vector_pool *pool;
-	/* Stretches before this one are done. */
-	size_t stretch;
-};
-
-/* A run of stretches that are all free and belong to no larger free block than they
- * can: each block of the index, and nothing else. */
-static const char *check_free_run(struct smal_vector_pool *pool, size_t first, size_t limit)
-{
-	while (first < limit) {
-		unsigned order = SMAL_STRETCH_LOG2;
-
-		while (order < pool->shape.top && (first & (2 * stretches(order) - 1)) == 0 &&
-		       first + 2 * stretches(order) <= limit)
-			order++;
-		for (unsigned k = 0; k <= pool->shape.top; k++)
-			for (size_t s = first; s < first + stretches(order); s++)
-				if (smal_index_test(&pool->index, k, s) !=
-				    (k == order && s == first))
-					return "disc D1: the index has other free blocks than the "
-					       "codes";
-		first += stretches(order);
-	}
-	return NULL;
-}
-
-/* Stretches up to the limit have no vector that takes all of them. */
-static const char *check_stretches(struct smal_vector_pool *pool, size_t first, size_t limit)
-{
-	bool large = pool->shape.top >= SMAL_STRETCH_LOG2;
-	size_t run = first;
-
-	for (size_t s = first; s < limit; s++) {
-		struct smal_stretch now;
-		uint64_t free;
-
-		smal_code_look(pool, s, &now);
-		free = now.free;
-		if (!is_as_seen(pool, &now))
-			return "disc D2: a stretch is not what is remembered of it";
-		if (large && free == ~(uint64_t)0)
-			continue;
-		if (large && check_free_run(pool, run, s) != NULL)
-			return check_free_run(pool, run, s);
-		run = s + 1;
-		if (orders_in_index(pool, s) != orders_of(pool, free))
-			return "disc D1: the index has other free blocks than the codes";
-		for (unsigned k = SMAL_STRETCH_LOG2 + 1; k <= pool->shape.top; k++)
-			if (smal_index_test(&pool->index, k, s))
-				return "disc D1: the index has other free blocks than the codes";
-	}
-	return large ? check_free_run(pool, run, limit) : NULL;
-}
-
-static const char *check_up_to(const struct smal_vector_place *place, void *argument)
-{
-	struct walk *walk = argument;
-	size_t first = place->unit >> SMAL_STRETCH_LOG2;
-	const char *why;
-
-	if (place->order < SMAL_STRETCH_LOG2)
-		return NULL;
-	why = check_stretches(walk->pool, walk->stretch, first);
-	walk->stretch = first + stretches(place->order);
-	for (size_t s = first; why == NULL && s < walk->stretch; s++) {
-		for (unsigned k = 0; k <= walk->pool->shape.top; k++)
-			if (smal_index_test(&walk->pool->index, k, s))
-				why = "disc D1: a free block of the index is in a vector";
-		if (!is_as_seen(walk->pool, &(struct smal_stretch){ s, 0, s == first, 0 }))
-			why = "disc D2: a stretch is not what is remembered of it";
-	}
-	return why;
-}
-
-const char *smal_disc_check(struct smal_vector_pool *pool)
-{
-	size_t all = pool->units / 64 + (pool->units % 64 != 0);
-	struct walk walk = { pool, 0 };
-	const char *why = smal_code_each(pool, check_up_to, &walk);
-
-	why = why != NULL ? why : check_stretches(pool, walk.stretch, all);
-	why = why != NULL ? why : check_warm(pool, all);
-	if (why == NULL && !smal_index_check(&pool->index, all))
-		why = "index: a higher level does not say what the lower one has";
-	return why;
 }

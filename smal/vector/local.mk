@@ -8,6 +8,7 @@ libsmal_core_la_SOURCES += \
 	smal/vector/index.c \
 	smal/vector/geometry.c \
 	smal/vector/code.c \
+	smal/vector/warm.c \
 	smal/vector/disc.c \
 	smal/vector/region.c \
 	smal/vector/slot.c \

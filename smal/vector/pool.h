@@ -12,7 +12,7 @@
  * each quad of four units, and is found by position: no list, nothing in the disc.
  * The index (index.h) is what the codes say of free blocks, by order, so that a
  * search reads a word a level; its entries are stretches of 64 units. It could be
- * made anew from the codes at any time, and the checker does so (disc.c).
+ * made anew from the codes at any time, and the checker does so (verify.c).
  *
  * Vectors larger than the largest class have a slot of addresses each (region.c,
  * slot.c).
@@ -161,11 +161,28 @@ bool smal_disc_expand(struct smal_vector_pool *pool, struct smal_vector_place *p
                       unsigned order);
 void smal_disc_cut(struct smal_vector_pool *pool, struct smal_vector_place *place, unsigned order);
 
-/* Pages of free blocks go back, if there are many: all but a part of the disc. */
-void smal_disc_cool(struct smal_vector_pool *pool);
+/* The orders of the free blocks that units of a stretch make up, as bits. */
+unsigned smal_disc_orders(const struct smal_vector_pool *pool, uint64_t free);
 
-/* The index is what the codes say; the first thing that is wrong, or NULL. */
-const char *smal_disc_check(struct smal_vector_pool *pool);
+/* So many stretches are a block of this order, which is that of one at least. */
+static inline size_t smal_stretches(unsigned order)
+{
+	return (size_t)1 << (order - SMAL_STRETCH_LOG2);
+}
+
+/* ---- Free blocks that may have pages (warm.c) ---- */
+
+/* Whole stretches have become a free block of the largest class, or free; or are it no
+ * more. The second may be said of any stretch. Nothing, in a caller's memory. */
+void smal_warm_begin(struct smal_vector_pool *pool, size_t stretch);
+void smal_warm_end(struct smal_vector_pool *pool, size_t stretch);
+
+/* Pages of free blocks go back, if there are many: all but a part of the disc. */
+void smal_warm_cool(struct smal_vector_pool *pool);
+
+/* What is warm is free, for a disc of so many stretches; the first thing that is wrong,
+ * or NULL. */
+const char *smal_warm_check(const struct smal_vector_pool *pool, size_t stretches);
 
 /* ---- Regions of slots (region.c) ---- */
 

@@ -162,7 +162,7 @@ static void give(struct smal_vector_pool *pool, const struct smal_vector_place *
 {
 	smal_disc_give(pool, place->unit, place->order);
 	if (pool->system != NULL)
-		smal_disc_cool(pool);
+		smal_warm_cool(pool);
 }
 
 enum smal_error smal_vector_free(struct smal_vector_pool *pool, void *vector)

@@ -15,12 +15,9 @@ enum {
 	LINE_BYTES = 64,
 	READS = 4000000,
 	AHEAD = 16,
-	BUMP_BYTES = 256 * 1024,
 	STEP_BYTES = 4096,
 	RUNS = 5,
 };
-
-static const size_t area_bytes = (size_t)1 << 30;
 
 /* A line of the area: the next one in a random cycle through all. */
 struct line {
@@ -104,9 +101,9 @@ static double read_sequential(const struct line *lines, uint64_t count)
 }
 
 /* Zeroes the area a step at a time, and hands each step out in objects. */
-static void bump(char *area, size_t bytes)
+static void bump(char *area, size_t area_bytes, size_t bytes)
 {
-	char *limit = area + BUMP_BYTES, *object = area, *zeroed = area;
+	char *limit = area + area_bytes, *object = area, *zeroed = area;
 
 	while (object + bytes <= limit) {
 		while (object + bytes > zeroed) {
@@ -119,38 +116,67 @@ static void bump(char *area, size_t bytes)
 	}
 }
 
-double calibrate_bump(size_t bytes)
+double calibrate_bump_in(size_t area_bytes, size_t bytes)
 {
-	enum { ROUNDS = 1000 };
-	static char area[BUMP_BYTES + STEP_BYTES] __attribute__((aligned(STEP_BYTES)));
+	enum { ROUNDS_BYTES = 256000 << 10 };
+	static char area[CALIBRATE_LARGE_BYTES + STEP_BYTES] __attribute__((aligned(STEP_BYTES)));
+	size_t rounds = ROUNDS_BYTES / area_bytes, round;
 	uint64_t samples[RUNS];
-	int run, round;
+	int run;
 
-	bump(area, bytes);
+	if (area_bytes > CALIBRATE_LARGE_BYTES)
+		measure_fail("no area of this size");
+	bump(area, area_bytes, bytes);
 	for (run = 0; run < RUNS; run++) {
 		uint64_t start_ns = measure_ns();
 
-		for (round = 0; round < ROUNDS; round++)
-			bump(area, bytes);
+		for (round = 0; round < rounds; round++)
+			bump(area, area_bytes, bytes);
 		samples[run] = measure_ns() - start_ns;
 	}
-	return median_ns(samples, (double)(BUMP_BYTES / bytes) * ROUNDS);
+	return median_ns(samples, (double)(area_bytes / bytes) * (double)rounds);
 }
 
-void calibrate(struct calibration *calibration)
+double calibrate_bump(size_t bytes)
 {
-	uint64_t count = area_bytes / LINE_BYTES;
+	return calibrate_bump_in(CALIBRATE_SMALL_BYTES, bytes);
+}
+
+/* Lines that are linked, in huge pages if there are any. */
+static struct line *lines_map(size_t area_bytes)
+{
 	struct line *lines = mmap(NULL, area_bytes, PROT_READ | PROT_WRITE,
 	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (lines == MAP_FAILED)
 		measure_fail("no memory to calibrate in");
 	madvise(lines, area_bytes, MADV_HUGEPAGE);
-	lines_link(lines, count);
-	calibration->read_dependent = read_dependent(lines);
-	calibration->read_ahead = read_ahead(lines, count);
-	calibration->read_sequential = read_sequential(lines, count);
+	lines_link(lines, area_bytes / LINE_BYTES);
+	return lines;
+}
+
+double calibrate_read_ahead(size_t area_bytes)
+{
+	struct line *lines = lines_map(area_bytes);
+	double ns = read_ahead(lines, area_bytes / LINE_BYTES);
+
 	munmap(lines, area_bytes);
+	return ns;
+}
+
+void calibrate_reads(struct calibration *calibration, size_t area_bytes)
+{
+	struct line *lines = lines_map(area_bytes);
+
+	calibration->read_dependent = read_dependent(lines);
+	calibration->read_ahead = read_ahead(lines, area_bytes / LINE_BYTES);
+	calibration->read_sequential = read_sequential(lines, area_bytes / LINE_BYTES);
+	munmap(lines, area_bytes);
+}
+
+void calibrate(struct calibration *calibration)
+{
+	calibrate_reads(calibration, (size_t)1 << 30);
 	calibration->bump_16 = calibrate_bump(16);
 	calibration->bump_32 = calibrate_bump(32);
 	calibration->bump_64 = calibrate_bump(64);

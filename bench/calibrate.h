@@ -12,20 +12,32 @@
 
 /** All in ns. */
 struct calibration {
-	/** A random read in 1 GiB whose address the one before it gives. */
+	/** A random read whose address the one before it gives. */
 	double read_dependent;
-	/** A random read in 1 GiB, asked for 16 reads ahead. */
+	/** A random read, asked for 16 reads ahead. */
 	double read_ahead;
-	/** A line of 64 bytes of 1 GiB, read in order. */
+	/** A line of 64 bytes, read in order. */
 	double read_sequential;
 	/** An object of 16, 32, 64, 256 bytes bumped from recycled, zeroed memory. */
 	double bump_16, bump_32, bump_64, bump_256;
 };
 
-/** Takes about ten seconds, and 1 GiB of memory, which it gives back. */
+/** What is recycled: it fits into a processor's own cache, or into the one that
+ *  processors share. */
+enum { CALIBRATE_SMALL_BYTES = 256 << 10, CALIBRATE_LARGE_BYTES = 4 << 20 };
+
+/** All of it, reads in 1 GiB, bumps in the small area. Takes about ten seconds,
+ *  and 1 GiB of memory, which it gives back. */
 void calibrate(struct calibration *calibration);
 
-/** Bump and zero for one size, in ns an object. */
+/** Reads alone, in so many bytes. */
+void calibrate_reads(struct calibration *calibration, size_t area_bytes);
+
+/** Reads asked for ahead alone, in ns. */
+double calibrate_read_ahead(size_t area_bytes);
+
+/** Bump and zero for one size, in ns an object; in the small area, or in another. */
 double calibrate_bump(size_t bytes);
+double calibrate_bump_in(size_t area_bytes, size_t bytes);
 
 #endif

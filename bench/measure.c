@@ -25,7 +25,7 @@ struct argument {
 	int asked;
 };
 
-struct pauses measure_pauses;
+struct pauses measure_pauses = { .each = 1 };
 
 static struct argument arguments[ARGUMENTS];
 static size_t argument_count;
@@ -153,6 +153,61 @@ static int compare_samples(const void *left, const void *right)
 void measure_sort(uint64_t *samples, size_t count)
 {
 	qsort(samples, count, sizeof *samples, compare_samples);
+}
+
+void measure_pauses_none(void)
+{
+	measure_pauses.count = measure_pauses.sum_ns = measure_pauses.max_ns = 0;
+	measure_pauses.kept = 0;
+	measure_pauses.each = 1;
+}
+
+/* Drops every second pause; the first of each two stays. */
+static void pauses_thin(struct pauses *pauses)
+{
+	uint64_t i;
+
+	pauses->kept /= 2;
+	for (i = 0; i < pauses->kept; i++)
+		pauses->ns[i] = pauses->ns[2 * i];
+	pauses->each *= 2;
+}
+
+void measure_pause(uint64_t ns)
+{
+	struct pauses *pauses = &measure_pauses;
+
+	if (pauses->count % pauses->each == 0) {
+		if (pauses->kept == PAUSES_KEPT)
+			pauses_thin(pauses);
+		pauses->ns[pauses->kept++] = ns;
+	}
+	pauses->count++;
+	pauses->sum_ns += ns;
+	if (ns > pauses->max_ns)
+		pauses->max_ns = ns;
+}
+
+static double pause_ms(double share)
+{
+	return (double)measure_quantile(measure_pauses.ns, measure_pauses.kept, share) / 1e6;
+}
+
+void measure_pauses_lines(void)
+{
+	struct pauses *pauses = &measure_pauses;
+
+	measure_line("collections", (double)pauses->count, "collections");
+	measure_line("pause_sum_ms", (double)pauses->sum_ns / 1e6, "ms");
+	measure_line("pause_max_ms", (double)pauses->max_ns / 1e6, "ms");
+	if (pauses->kept == 0)
+		return;
+	measure_sort(pauses->ns, pauses->kept);
+	measure_line("pause_p50_ms", pause_ms(0.5), "ms");
+	measure_line("pause_p90_ms", pause_ms(0.9), "ms");
+	measure_line("pause_p99_ms", pause_ms(0.99), "ms");
+	if (pauses->kept < pauses->count)
+		measure_line("pauses_kept", (double)pauses->kept, "pauses");
 }
 
 void measure_huge_before(void)

@@ -40,19 +40,26 @@ const char *measure_word(const char *name, const char *otherwise);
 /** Fails if an argument was given that nobody has asked for. */
 void measure_arguments_done(void);
 
-/** Pauses of the program, which the shim reports one by one. */
+/** Pauses of the program, which the shim reports one by one. All are counted; the
+ *  single ones are kept while there is room, and then every second, fourth ... of
+ *  them, evenly over the whole time. */
+enum { PAUSES_KEPT = 1 << 13 };
 struct pauses {
 	uint64_t count, sum_ns, max_ns;
+	/* How many are kept; each stands for so many. */
+	uint64_t kept, each;
+	uint64_t ns[PAUSES_KEPT];
 };
 extern struct pauses measure_pauses;
 
-static inline void measure_pause(uint64_t ns)
-{
-	measure_pauses.count++;
-	measure_pauses.sum_ns += ns;
-	if (ns > measure_pauses.max_ns)
-		measure_pauses.max_ns = ns;
-}
+void measure_pause(uint64_t ns);
+
+/** Forgets all pauses so far. */
+void measure_pauses_none(void);
+
+/** Writes how many pauses there were, their sum, the longest, and, of those that
+ *  are kept, the quantiles; and how many are kept, if that isn't all. */
+void measure_pauses_lines(void);
 
 /** Sorts samples; then tells which one a share of them does not exceed. */
 void measure_sort(uint64_t *samples, size_t count);

@@ -20,9 +20,10 @@ static const struct workload {
 	/* It measures collections, so a peer must have some. */
 	int collects;
 } workloads[] = {
-	{ "w1", w1_gcbench, 0 }, { "w2", w2_trees, 0 }, { "w3", w3_list, 1 },
-	{ "w4", w4_graph, 1 },   { "w5", w5_dead, 0 },  { "w6", w6_mixed, 0 },
-	{ "w7", w7_threads, 0 }, { "w10", w10_weak, 1 },
+	{ "w1", w1_gcbench, 0 }, { "w2", w2_trees, 0 },  { "w3", w3_list, 1 },
+	{ "w4", w4_graph, 1 },   { "w5", w5_dead, 0 },   { "w6", w6_mixed, 0 },
+	{ "w7", w7_threads, 0 }, { "w8", w8_large, 0 },  { "w9", w9_leaves, 1 },
+	{ "w10", w10_weak, 1 },  { "w12", w12_deep, 1 },
 };
 
 static void report(uint64_t wall_ns, uint64_t cpu_ns, uint64_t cold_ns, uint64_t objects)
@@ -33,26 +34,31 @@ static void report(uint64_t wall_ns, uint64_t cpu_ns, uint64_t cold_ns, uint64_t
 	measure_line("objects", (double)objects, "objects");
 	measure_line("object_ns", (double)wall_ns / (double)objects, "ns");
 	measure_line("peak_bytes", (double)measure_peak_bytes(), "bytes");
-	measure_line("collections", (double)measure_pauses.count, "collections");
-	measure_line("pause_sum_ms", (double)measure_pauses.sum_ns / 1e6, "ms");
-	measure_line("pause_max_ms", (double)measure_pauses.max_ns / 1e6, "ms");
+	measure_pauses_lines();
 }
 
-void workload_measure(uint64_t (*work)(void), void (*collect)(void))
+void workload_measure_warm(uint64_t (*work)(void), void (*collect)(void), uint64_t cold_ns)
 {
-	uint64_t wall_ns = measure_ns(), cold_ns, cpu_ns, objects;
+	uint64_t wall_ns, cpu_ns, objects;
 
 	measure_arguments_done();
-	work();
-	cold_ns = measure_ns() - wall_ns;
 	collect();
-	measure_pauses = (struct pauses){ 0 };
+	measure_pauses_none();
 	cpu_ns = measure_cpu_ns();
 	wall_ns = measure_ns();
 	objects = work();
 	wall_ns = measure_ns() - wall_ns;
 	cpu_ns = measure_cpu_ns() - cpu_ns;
 	report(wall_ns, cpu_ns, cold_ns, objects);
+}
+
+void workload_measure(uint64_t (*work)(void), void (*collect)(void))
+{
+	uint64_t start_ns = measure_ns();
+
+	measure_arguments_done();
+	work();
+	workload_measure_warm(work, collect, measure_ns() - start_ns);
 }
 
 void workload_measure_collections(void (*collect)(void), uint64_t objects, uint64_t cold_ns)
@@ -62,7 +68,7 @@ void workload_measure_collections(void (*collect)(void), uint64_t objects, uint6
 
 	measure_arguments_done();
 	collect();
-	measure_pauses = (struct pauses){ 0 };
+	measure_pauses_none();
 	for (i = 0; i < COLLECTIONS; i++) {
 		cpu_ns[i] = measure_cpu_ns();
 		wall_ns[i] = measure_ns();

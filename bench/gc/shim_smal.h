@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * shim_smal.h: libsmal: a fixed heap, types with layouts, the stack scanned
- * conservatively, one slot declared for each root.
+ * conservatively, one slot declared for each root. The collecting thread marks
+ * alone unless the argument markers= asks for more.
  */
 #include <smal.h>
 
@@ -44,6 +45,7 @@ static inline void shim_open(size_t heap_bytes)
 		.options_bytes = sizeof options,
 		.pace = SMAL_PACE_FIXED,
 		.pace_bytes = heap_bytes,
+		.markers = (unsigned)measure_number("markers", 1),
 	};
 
 	measure_huge_before();

@@ -3,7 +3,7 @@
  * workload.h: the workloads, and how one is measured.
  *
  * A workload is a function in a file of its own. It reads its arguments, opens
- * the shim, makes its kinds of objects, and hands its work to one of the two
+ * the shim, makes its kinds of objects, and hands its work to one of the
  * functions below, which write the figures.
  */
 #ifndef BENCH_WORKLOAD_H
@@ -18,7 +18,10 @@ void w4_graph(void);
 void w5_dead(void);
 void w6_mixed(void);
 void w7_threads(void);
+void w8_large(void);
+void w9_leaves(void);
 void w10_weak(void);
+void w12_deep(void);
 
 /**
  * Measures work that allocates. It is done twice: first to warm the memory,
@@ -29,6 +32,14 @@ void w10_weak(void);
  * collect  the shim's full collection
  */
 void workload_measure(uint64_t (*work)(void), void (*collect)(void));
+
+/**
+ * The same for work on a heap that is there, in memory that is warm: it is done
+ * once.
+ *
+ * cold_ns  how long it took to build the heap and to warm the memory
+ */
+void workload_measure_warm(uint64_t (*work)(void), void (*collect)(void), uint64_t cold_ns);
 
 /**
  * Measures full collections of a heap that is there: one to warm up, then so

@@ -1,27 +1,6 @@
 # SPDX-License-Identifier: MIT
 # table.awk: the table of compare-malloc, and what it adds to JSON; read after
-# compare.awk. ours is the peer that is set beside the best of the others.
-
-# The smallest median of the peers but ours, or "" if there is none.
-function best(at, what, p, key, value, least) {
-	least = ""
-	for (p = 1; p <= peers; p++) {
-		key = at SUBSEP peer[p] SUBSEP what
-		if (peer[p] == ours || !(key in samples))
-			continue
-		value = median(key)
-		if (least == "" || value < least)
-			least = value
-	}
-	return least
-}
-
-# Ours in proportion to the best of the others, or "".
-function to_best(at, what, key, least) {
-	key = at SUBSEP ours SUBSEP what
-	least = best(at, what)
-	return (key in samples) && least > 0 ? sprintf("%.3f", median(key) / least) : ""
-}
+# compare.awk.
 
 # The geometric mean of a peer's ratios over the rows of a group, or "". The peer
 # "/best" stands for ours in proportion to the best.
@@ -63,20 +42,14 @@ function figure_or_nothing(key, format) {
 }
 
 function text_row(at, p, k) {
-	printf "\n%s: %s\n", at, title[at]
-	printf "  %-13s %9s %19s %7s %9s %7s %9s %7s %8s %7s\n", "", "wall ms", "min..max",
-		"/" base, "cpu ms", "/" base, "peak MB", "/" base, "rss/live", "/" base
+	text_names(at)
+	printf " %8s %7s\n", "rss/live", "/" base
 	for (p = 1; p <= peers; p++) {
 		k = at SUBSEP peer[p] SUBSEP
 		if (!((k "wall_s") in samples))
 			continue
-		printf "  %-13s %9.1f %19s %7s %9.1f %7s %9.1f %7s %8s %7s\n", peer[p],
-			median(k "wall_s") * 1e3, sprintf("%.1f..%.1f",
-			smallest(k "wall_s") * 1e3, largest(k "wall_s") * 1e3),
-			ratio(at, peer[p], "wall_s"), median(k "cpu_s") * 1e3,
-			ratio(at, peer[p], "cpu_s"), median(k "peak_bytes") / 1e6,
-			ratio(at, peer[p], "peak_bytes"),
-			figure_or_nothing(k "rss_over_live", "%.2f"),
+		text_figures(at, peer[p])
+		printf " %8s %7s\n", figure_or_nothing(k "rss_over_live", "%.2f"),
 			ratio(at, peer[p], "rss_over_live")
 	}
 	if (ours in known)
@@ -86,8 +59,8 @@ function text_row(at, p, k) {
 
 # A line of ratios alone.
 function text_line(name, wall, cpu, peak, live) {
-	printf "  %-13s %9s %19s %7s %9s %7s %9s %7s %8s %7s\n", name, "", "", wall, "", cpu,
-		"", peak, "", live
+	text_ratios(name, wall, cpu, peak)
+	printf " %8s %7s\n", "", live
 }
 
 function text_mean(name, who, group) {

@@ -1,46 +1,27 @@
 # SPDX-License-Identifier: MIT
 # table.awk: the table of compare-vectors, and what it adds to JSON; read after
-# compare.awk. ours is the peer that is set beside the best of the others.
-
-# Ours in proportion to the smallest median of the others, or "".
-function to_best(at, what, p, key, value, least) {
-	least = ""
-	for (p = 1; p <= peers; p++) {
-		key = at SUBSEP peer[p] SUBSEP what
-		if (peer[p] == ours || !(key in samples))
-			continue
-		value = median(key)
-		if (least == "" || value < least)
-			least = value
-	}
-	key = at SUBSEP ours SUBSEP what
-	return (key in samples) && least > 0 ? sprintf("%.3f", median(key) / least) : ""
-}
+# compare.awk.
 
 function megabytes(key) {
 	return (key in samples) ? sprintf("%.3f", median(key) / 1e6) : ""
 }
 
 function text_row(at, p, k) {
-	printf "\n%s: %s\n", at, title[at]
-	printf "  %-12s %9s %19s %7s %9s %7s %9s %7s %12s %7s\n", "", "wall ms", "min..max",
-		"/" base, "cpu ms", "/" base, "peak MB", "/" base, "copied MB", "/" base
+	text_names(at)
+	printf " %12s %7s\n", "copied MB", "/" base
 	for (p = 1; p <= peers; p++) {
 		k = at SUBSEP peer[p] SUBSEP
 		if (!((k "wall_s") in samples))
 			continue
-		printf "  %-12s %9.1f %19s %7s %9.1f %7s %9.1f %7s %12s %7s\n", peer[p],
-			median(k "wall_s") * 1e3, sprintf("%.1f..%.1f",
-			smallest(k "wall_s") * 1e3, largest(k "wall_s") * 1e3),
-			ratio(at, peer[p], "wall_s"), median(k "cpu_s") * 1e3,
-			ratio(at, peer[p], "cpu_s"), median(k "peak_bytes") / 1e6,
-			ratio(at, peer[p], "peak_bytes"), megabytes(k "copied_bytes"),
+		text_figures(at, peer[p])
+		printf " %12s %7s\n", megabytes(k "copied_bytes"),
 			((k "copied_bytes") in samples) ? ratio(at, peer[p], "copied_bytes") : ""
 	}
-	if (ours in known)
-		printf "  %-12s %9s %19s %7s %9s %7s %9s %7s\n", ours "/best", "", "",
-			to_best(at, "wall_s"), "", to_best(at, "cpu_s"), "",
-			to_best(at, "peak_bytes")
+	if (ours in known) {
+		text_ratios(ours "/best", to_best(at, "wall_s"), to_best(at, "cpu_s"),
+			to_best(at, "peak_bytes"))
+		printf "\n"
+	}
 }
 
 function text_all(r) {

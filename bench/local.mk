@@ -3,23 +3,27 @@
 #
 # make bench          libsmal alone: bench/bench-smal, bench/fork-share
 # make bench-compare  libsmal beside its peers: bench/compare-gc, with options in
-#                     BENCH_COMPARE_FLAGS
+#                     BENCH_COMPARE_FLAGS (--help; --plot=DIR draws)
 # make bench-malloc   malloc in whole processes: bench/compare-malloc, with options
 #                     in BENCH_MALLOC_FLAGS; bench/count-malloc beside it counts
 #                     instructions of a malloc and a free
 # make bench-handles  handles beside malloc: bench/compare-handles, with options in
 #                     BENCH_HANDLES_FLAGS
+# make bench-scale    many threads, kinds and buffers, and marking by many workers,
+#                     simulated: bench/scale/run, with options in BENCH_SCALE_FLAGS
 # make bench-vectors  vectors that grow: bench/compare-vectors, with options in
 #                     BENCH_VECTORS_FLAGS
 #
-# A workload is a file in gc_workloads. A peer is a header bench/gc/shim_PEER.h
-# and a program bench/gc-PEER, compiled from all workloads.
+# A workload is a file in gc_workloads and a line of the table in bench/gc/main.c. A
+# peer is a header bench/gc/shim_PEER.h and a program bench/gc-PEER, compiled from all
+# workloads; gc-machine alone has nothing of them. Rows stand in bench/compare-gc.
 
 gc_workloads = \
 	bench/measure.h \
 	bench/measure.c \
 	bench/graph.h \
 	bench/gc/shim.h \
+	bench/gc/shuffled.h \
 	bench/gc/workload.h \
 	bench/gc/main.c \
 	bench/gc/w1_gcbench.c \
@@ -29,14 +33,17 @@ gc_workloads = \
 	bench/gc/w5_dead.c \
 	bench/gc/w6_mixed.c \
 	bench/gc/w7_threads.c \
-	bench/gc/w10_weak.c
+	bench/gc/w8_large.c \
+	bench/gc/w9_leaves.c \
+	bench/gc/w10_weak.c \
+	bench/gc/w12_deep.c
 
-gc_peers = bench/gc-smal bench/gc-malloc
+gc_peers = bench/gc-smal bench/gc-malloc bench/gc-machine
 if LIBGC
 gc_peers += bench/gc-libgc bench/gc-libgc-inline
 endif
 
-EXTRA_PROGRAMS = bench/bench-smal bench/gc-smal bench/gc-malloc \
+EXTRA_PROGRAMS = bench/bench-smal bench/gc-smal bench/gc-malloc bench/gc-machine \
 	bench/gc-libgc bench/gc-libgc-inline
 
 bench_gc_smal_SOURCES = $(gc_workloads) bench/gc/shim_smal.h
@@ -47,6 +54,10 @@ bench_gc_smal_LDFLAGS = -no-install
 bench_gc_malloc_SOURCES = $(gc_workloads) bench/gc/shim_malloc.h
 bench_gc_malloc_CPPFLAGS = $(AM_CPPFLAGS) -DSHIM='"shim_malloc.h"'
 bench_gc_malloc_LDADD =
+
+bench_gc_machine_SOURCES = bench/measure.h bench/measure.c bench/graph.h \
+	bench/calibrate.h bench/calibrate.c bench/gc/machine.c
+bench_gc_machine_LDADD =
 
 bench_gc_libgc_SOURCES = $(gc_workloads) bench/gc/shim_bdw.h
 bench_gc_libgc_CPPFLAGS = $(AM_CPPFLAGS) $(BDW_GC_CFLAGS) -DSHIM='"shim_bdw.h"'
@@ -153,7 +164,29 @@ bench_vectors_work_SOURCES = bench/measure.h bench/measure.c bench/vectors/work.
 bench_vectors_work_LDADD = libsmal.la
 bench_vectors_work_LDFLAGS = -no-install
 
+# What grows with processors and memory: rows of their own, the machine's own costs,
+# and a simulation of marking.
+EXTRA_PROGRAMS += bench/scale-measure bench/scale-machine bench/scale-simulate
+bench_scale_measure_SOURCES = bench/measure.h bench/measure.c bench/smal/row.h \
+	bench/smal/row.c bench/scale/measure.c
+bench_scale_measure_LDADD = libsmal.la
+bench_scale_measure_LDFLAGS = -no-install
+bench_scale_machine_SOURCES = bench/measure.h bench/measure.c bench/scale/machine.c
+bench_scale_machine_LDADD = $(PTHREAD_LIBS)
+bench_scale_simulate_SOURCES = \
+	bench/measure.h \
+	bench/measure.c \
+	bench/scale/simulate.h \
+	bench/scale/shape.c \
+	bench/scale/cost.c \
+	bench/scale/share.c \
+	bench/scale/worker.c \
+	bench/scale/simulate.c
+bench_scale_simulate_LDADD =
+
 EXTRA_DIST += \
+	bench/scale/run \
+	bench/scale/curves.gp \
 	bench/compare.awk \
 	bench/compare-gc \
 	bench/compare-malloc \
@@ -162,6 +195,12 @@ EXTRA_DIST += \
 	bench/vectors/table.awk \
 	bench/count-malloc \
 	bench/gc/table.awk \
+	bench/gc/stats.awk \
+	bench/gc/ratios.awk \
+	bench/gc/ratios.gp \
+	bench/gc/programs/derive.scm \
+	bench/gc/programs/gcbench.scm \
+	bench/gc/programs/words.scm \
 	bench/malloc/ratios.awk \
 	bench/malloc/table.awk \
 	bench/malloc/ratios.gp \
@@ -188,7 +227,12 @@ bench-handles: bench/handles-work$(EXEEXT) bench/handles-malloc$(EXEEXT) \
 bench-vectors: bench/vectors-work$(EXEEXT) bench/malloc-run$(EXEEXT)
 	CXX='$(CXX)' $(SHELL) $(srcdir)/bench/compare-vectors --bin=bench $(BENCH_VECTORS_FLAGS)
 
-bench-compare: $(gc_peers:=$(EXEEXT))
+bench-scale: bench/scale-measure$(EXEEXT) bench/scale-machine$(EXEEXT) \
+	bench/scale-simulate$(EXEEXT)
+	$(SHELL) $(srcdir)/bench/scale/run --bin=bench $(BENCH_SCALE_FLAGS)
+
+bench-compare: $(gc_peers:=$(EXEEXT)) bench/malloc-run$(EXEEXT) example/smile$(EXEEXT)
 	$(SHELL) $(srcdir)/bench/compare-gc --bin=bench $(BENCH_COMPARE_FLAGS)
 
-.PHONY: bench bench-compare bench-handles bench-malloc bench-vectors
+.PHONY: bench bench-compare bench-handles bench-malloc bench-scale \
+	bench-vectors

@@ -41,6 +41,13 @@ list() {
 		holds release.pml - -DTHREADS=3 -DCALLS=3
 		fails release.pml - -DBROKEN_RETAKE
 		fails release.pml - -DBROKEN_COUNT
+		holds team.pml - -DMEMBERS=2 -DWORK=6
+		holds team.pml - -DMEMBERS=3
+		holds team.pml - -DMEMBERS=3 -DCHUNKS=1 -DBEGIN=4
+		fails team.pml - -DBROKEN_TELL
+		fails team.pml - -DBROKEN_ALONE
+		fails team.pml - -DBROKEN_LATE
+		fails team.pml - -DBROKEN_CALL
 		holds heap_remote.pml - -DFREERS=2 -DCALLS=3
 		holds heap_remote.pml - -DFREERS=3 -DCALLS=2
 		fails heap_remote.pml - -DBROKEN_ORDER

@@ -90,16 +90,11 @@ static inline unsigned smal_word_lowest(smal_word word)
 	return (unsigned)__builtin_ctzl((unsigned long)word);
 }
 
-/* Not the builtin: without a machine flag that is a call, and no loop over it
- * can be vectorized. */
+/* Without a machine flag this may be a call: for masks there is smal_words_count
+ * (stride/bitmap.h). */
 static inline unsigned smal_word_count(smal_word word)
 {
-	const smal_word ones = ~(smal_word)0;
-
-	word -= word >> 1 & ones / 3;
-	word = (word & ones / 15 * 3) + (word >> 2 & ones / 15 * 3);
-	word = (word + (word >> 4)) & ones / 255 * 15;
-	return (unsigned)(word * (ones / 255) >> (SMAL_WORD_BITS - 8));
+	return (unsigned)__builtin_popcountl((unsigned long)word);
 }
 
 /* Prints the failed assertion and aborts. */

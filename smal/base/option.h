@@ -13,6 +13,10 @@ enum smal_huge { SMAL_HUGE_AUTO, SMAL_HUGE_OFF, SMAL_HUGE_ON };
 
 struct smal_options {
 	unsigned torture;
+	/* 0: not said. */
+	unsigned markers;
+	/* Not 0: markers help each other as soon as they can. */
+	unsigned team;
 	bool check_mark;
 	bool check_all;
 	bool check_heap;

@@ -67,7 +67,10 @@ struct smal_os_lock {
 	pthread_mutex_t mutex;
 };
 
-#define SMAL_OS_LOCK_INIT { PTHREAD_MUTEX_INITIALIZER }
+#define SMAL_OS_LOCK_INIT                 \
+	{                                 \
+		PTHREAD_MUTEX_INITIALIZER \
+	}
 
 void smal_os_lock_init(struct smal_os_lock *lock);
 void smal_os_lock_take(struct smal_os_lock *lock);
@@ -93,6 +96,26 @@ uintptr_t smal_os_thread_id(void);
  * limit); may return for no reason. Both may be called by signal handlers. */
 void smal_os_wait(volatile uint32_t *word, uint32_t value, uint64_t timeout_ns);
 void smal_os_wake(volatile uint32_t *word);
+
+/* A thread of the library's own, in which all signals are blocked; false: there can
+ * be none. The caller joins it. */
+bool smal_os_thread_start(pthread_t *thread, void *(*start)(void *unused));
+void smal_os_thread_join(pthread_t thread);
+
+/* Lets a word that another processor is to change have its time. */
+static inline void smal_os_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ volatile("yield" ::: "memory");
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
+/* Processors that the process may use. (os_limit.c) */
+unsigned smal_os_processors(void);
 
 /* The calling thread, as a receiver of signals. */
 pthread_t smal_os_thread(void);

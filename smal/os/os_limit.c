@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * os_limit.c: how much memory the process may use: the limit of its control
- * group, from /proc/self/cgroup and the files below /sys/fs/cgroup.
+ * os_limit.c: how many processors the process may use; how much memory: the limit
+ * of its control group, from /proc/self/cgroup and the files below /sys/fs/cgroup.
  *
  * Of the second version every group on the way to the root has a limit of its
  * own, and the least one counts; of the first version there is one number, and
@@ -9,10 +9,14 @@
  * The files are read once. And whether a huge page that was asked for may be waited
  * for.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <smal/os/os.h>
 #include <smal/base/atomic.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,8 +94,8 @@ static size_t read_all(void)
 		*slash = 0;
 	}
 	if (group_path(lines, "memory:", path, sizeof path))
-		limit = smal_min(limit, read_limit("/sys/fs/cgroup/memory", path,
-		                                   "memory.limit_in_bytes"));
+		limit = smal_min(
+			limit, read_limit("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"));
 	limit = smal_min(limit, read_limit("/sys/fs/cgroup/memory", "", "memory.limit_in_bytes"));
 	errno = saved_errno;
 	return limit;
@@ -116,10 +120,27 @@ bool smal_os_huge_stalls(void)
 	char text[128];
 
 	if (smal_atomic_load_relaxed(&answer) == UNKNOWN) {
-		bool waits = !read_file("/sys/kernel/mm/transparent_hugepage/defrag", text, sizeof text) ||
+		bool waits = !read_file("/sys/kernel/mm/transparent_hugepage/defrag", text,
+		                        sizeof text) ||
 		             (strstr(text, "[defer]") == NULL && strstr(text, "[never]") == NULL);
 
 		smal_atomic_store_relaxed(&answer, waits ? STALLS : DOES_NOT);
 	}
 	return smal_atomic_load_relaxed(&answer) == STALLS;
+}
+
+unsigned smal_os_processors(void)
+{
+	int saved_errno = errno;
+	long count = 0;
+#ifdef CPU_COUNT
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set) == 0)
+		count = CPU_COUNT(&set);
+#endif
+	if (count < 1)
+		count = sysconf(_SC_NPROCESSORS_ONLN);
+	errno = saved_errno;
+	return count < 1 ? 1 : (unsigned)count;
 }

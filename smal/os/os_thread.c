@@ -46,7 +46,8 @@ void smal_os_wait(volatile uint32_t *word, uint32_t value, uint64_t timeout_ns)
 		                 (long)(timeout_ns % 1000000000u) };
 	int saved_errno = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns != 0 ? &time : NULL, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns != 0 ? &time : NULL, NULL,
+	        0);
 	errno = saved_errno;
 }
 
@@ -79,6 +80,43 @@ void smal_os_wake(volatile uint32_t *word)
 
 #endif
 
+/* ---- Threads ---- */
+
+/* Enough for mark callbacks. */
+enum { STACK_BYTES = 1 << 20 };
+
+bool smal_os_thread_start(pthread_t *thread, void *(*start)(void *unused))
+{
+	int saved_errno = errno;
+	pthread_attr_t attributes;
+	bool started, kept = false;
+	sigset_t all, before;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return false;
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	sigfillset(&all);
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 32)
+	kept = pthread_attr_setsigmask_np(&attributes, &all) == 0;
+#endif
+#endif
+	/* The caller had better be stopped if it waits here for a thread that is. */
+	if (!kept)
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+	started = pthread_create(thread, &attributes, start, NULL) == 0;
+	if (!kept)
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	errno = saved_errno;
+	return started;
+}
+
+void smal_os_thread_join(pthread_t thread)
+{
+	pthread_join(thread, NULL);
+}
+
 /* ---- Signals ---- */
 
 static volatile AO_t signal_handler;
@@ -96,7 +134,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	(void)number;
 	(void)info;
 	(void)context;
-	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))((uintptr_t)__builtin_frame_address(0));
+	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))(
+		(uintptr_t)__builtin_frame_address(0));
 	errno = saved_errno;
 }
 

@@ -49,6 +49,8 @@ bool smal_account_discard(struct smal_account *account, void *base, size_t bytes
 	return true;
 }
 
+enum { HUGE_FROM = 8 << 20, HUGE_PAGE = 2 << 20 };
+
 bool smal_area_commit(struct smal_area *area, struct smal_account *account, size_t bytes)
 {
 	char *end = area->base + area->committed_bytes;
@@ -59,10 +61,11 @@ bool smal_area_commit(struct smal_area *area, struct smal_account *account, size
 		return true;
 	if (bytes > area->bytes)
 		return false;
-	/* A sixteenth more than there is saves calls; at the end, all of it. */
+	/* A sixteenth more than there is saves calls, and a huge page must be there as a
+	 * whole when it is touched; at the end, all of it. */
 	least = smal_min(smal_round_up(bytes, page), area->bytes);
-	wanted = smal_round_up(smal_max(bytes, area->committed_bytes + area->committed_bytes / 16),
-	                       page);
+	wanted = smal_max(bytes, area->committed_bytes + area->committed_bytes / 16);
+	wanted = smal_round_up(wanted, wanted > HUGE_FROM ? HUGE_PAGE : page);
 	wanted = smal_min(wanted, area->bytes);
 	if (!smal_account_commit(account, end, wanted - area->committed_bytes)) {
 		if (wanted == least ||

@@ -43,7 +43,9 @@ static size_t side_bytes(const struct smal_segment *segment, unsigned i, bool la
 	return (size_t)SMAL_BLOCK_IDS * options->side_bytes[i];
 }
 
-enum { FIRST_HUGE = 8 << 20, HUGE_STEP = 2 << 20 };
+/* Huge pages are asked for behind so much memory: a small program should not pay for
+ * 2 MiB where it touches 4 KiB. Never for metadata. */
+enum { FIRST_HUGE = 8 << 20 };
 
 /* Carves `bytes` (whole units) from *at. */
 static struct smal_area carve(uintptr_t *at, size_t bytes, size_t unit)
@@ -104,22 +106,6 @@ static bool start(struct smal_segment *segment)
 	return smal_level_open(&segment->regions, 0, regions);
 }
 
-/* Huge pages for memory behind the first few MiB: a small program should not
- * pay for 2 MiB where it touches 4 KiB. Never for metadata, nor for a space that
- * is used sparsely. */
-static void advise_huge(struct smal_segment *segment)
-{
-	size_t advised = smal_max(segment->huge_bytes, FIRST_HUGE);
-
-	if (segment->space->account.provider != &smal_provider_os ||
-	    segment->space->options.small_pages ||
-	    segment->memory.committed_bytes < advised + HUGE_STEP)
-		return;
-	smal_os_huge(segment->memory.base + advised, segment->memory.committed_bytes - advised,
-	             true);
-	segment->huge_bytes = segment->memory.committed_bytes;
-}
-
 bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks)
 {
 	struct smal_account *account = &segment->space->account;
@@ -139,7 +125,6 @@ bool smal_segment_commit(struct smal_segment *segment, uint32_t blocks)
 		return false;
 	smal_level_grow(&segment->chunks, blocks);
 	smal_atomic_store(&segment->committed_blocks, blocks);
-	advise_huge(segment);
 	return true;
 }
 
@@ -224,9 +209,12 @@ struct smal_segment *smal_segment_create(struct smal_space *space, size_t bytes)
 		space->account.committed_bytes = committed_bytes;
 		return NULL;
 	}
-	/* A range that asks for huge pages, and then no longer, joins the others again. */
+	/* At once, for all that will be committed: mappings that are asked one by one are
+	 * many, and have been touched before. */
 	if (provider == &smal_provider_os && space->options.small_pages)
 		smal_os_huge(base, bytes, false);
+	else if (provider == &smal_provider_os && bytes > FIRST_HUGE)
+		smal_os_huge(base + FIRST_HUGE, bytes - FIRST_HUGE, true);
 	space->reserved_bytes += segment->reservation_bytes;
 	space->mappings++;
 	smal_link_push(&space->segments, &segment->link);

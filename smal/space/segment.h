@@ -94,8 +94,6 @@ struct smal_segment {
 	/* Metadata that is committed whole: this structure; in a caller's buffer,
 	 * everything in front of the memory. */
 	size_t fixed_bytes;
-	/* Memory that huge pages have been asked for, or left out. */
-	size_t huge_bytes;
 	/* Chunks of free blocks and nodes that are dirty; a bit for each region
 	 * that may have some. */
 	uint32_t dirty_chunks;

@@ -490,6 +490,32 @@ START_TEST(test_random_words)
 }
 END_TEST
 
+/* Words that lead to free slots, into the middle of slots and of large objects, and
+ * behind the last slot leave nothing behind: what is made of that memory afterwards
+ * has no bit of theirs. */
+START_TEST(test_no_trace)
+{
+	enum { COUNT = 2000 };
+	uintptr_t *array, hidden[4];
+
+	make_leaves();
+	for (int round = 0; round < 6; round++) {
+		roots[0] = array = heap_alloc_bytes(heap_array_type(), COUNT * sizeof *array);
+		for (int i = 0; i < 4; i++)
+			hidden[i] = HIDE(heap_alloc(leaves[i]));
+		for (size_t i = 0; i < COUNT; i++)
+			array[i] = ~hidden[i % 4] + i / 4 * (i % 4 < 2 ? 16 : leaf_bytes[i % 4] / 500 & ~15u);
+		heap_collect();
+		heap_check();
+		memset(array, 0, COUNT * sizeof *array);
+		heap_collect();
+		for (int i = 0; i < 100000 / (round + 1); i++)
+			heap_alloc(leaves[(round + 1) % 2]);
+		heap_check();
+	}
+}
+END_TEST
+
 /* A pointer into another collector keeps nothing there, and is nothing here. */
 START_TEST(test_other_collector)
 {
@@ -549,6 +575,7 @@ static Suite *mark_suite(void)
 	tcase_add_test(meaning, test_interior);
 	tcase_add_test(meaning, test_every_word_around);
 	tcase_add_test(meaning, test_random_words);
+	tcase_add_test(meaning, test_no_trace);
 	tcase_add_test(meaning, test_other_collector);
 	suite_add_tcase(suite, meaning);
 	return suite;

@@ -84,7 +84,8 @@ START_TEST(test_fixed)
 		/* A sixteenth may be allocated beyond it, and a buffer. */
 		ck_assert_uint_le(stats().heap_peak_bytes, 4 * MIB + MIB / 4 + 2 * MIB);
 		ck_assert_uint_ge(stats().paced_collections, bytes / (7 * MIB));
-		ck_assert_uint_le(stats().paced_collections, bytes / (2 * MIB));
+		/* Early ones are a MiB apart, less what was in use in part. */
+		ck_assert_uint_le(stats().paced_collections, bytes / (MIB / 2));
 		ck_assert_uint_eq(stats().collections, stats().paced_collections);
 		heap_end();
 	}
@@ -143,7 +144,7 @@ START_TEST(test_growth)
 }
 END_TEST
 
-/* Not below pace_bytes, which is 8 MiB if nothing is said. */
+/* Not below pace_bytes, which is 8 MiB if nothing is said, but for early ones. */
 START_TEST(test_growth_default)
 {
 	struct smal_gc_options options = { .exact_stacks = 1 };
@@ -151,7 +152,7 @@ START_TEST(test_growth_default)
 	heap_begin(&options);
 	text = heap_text_type();
 	waste(7 * MIB, 5000);
-	ck_assert_uint_eq(stats().collections, 0);
+	ck_assert_uint_le(stats().collections, 14);
 	waste(20 * MIB, 5000);
 	ck_assert_uint_ge(stats().collections, 2);
 	ck_assert_uint_le(stats().heap_peak_bytes, 10 * MIB);

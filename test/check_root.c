@@ -149,6 +149,39 @@ START_TEST(test_range_interior)
 }
 END_TEST
 
+/* One past the end keeps an object where its buffer ends too, whatever comes next: a
+ * buffer of the same kind, of another, or none. */
+START_TEST(test_range_buffer_end)
+{
+	enum { OBJECTS = 80, BYTES = 8192 };
+	static uintptr_t ends[OBJECTS];
+	struct smal_type_desc desc = { .name = "eighth of a buffer", .bytes = BYTES };
+	struct smal_type *type = heap_type(&desc);
+	unsigned at_buffer_end = 0;
+
+	ck_assert_int_eq(smal_root_add_range(gc, ends, ends + OBJECTS, "ends"), SMAL_OK);
+	for (int i = 0; i < OBJECTS; i++) {
+		ends[i] = (uintptr_t)heap_alloc(type) + BYTES;
+		at_buffer_end += ends[i] % 0x10000 == 0;
+		if (i % 32 == 31)
+			smal_free(thread, heap_alloc(pair));
+	}
+	ck_assert_uint_ge(at_buffer_end, OBJECTS / 8);
+	expect_live(OBJECTS);
+	/* With it stays what begins there. */
+	for (int i = 0; i < OBJECTS; i++)
+		if (ends[i] % 0x10000 != 0)
+			ends[i] = 0;
+	heap_collect();
+	ck_assert_uint_le(heap_live(), 2 * at_buffer_end);
+	for (int i = 0; i < OBJECTS; i++)
+		if (ends[i] != 0)
+			ck_assert_ptr_eq(smal_type_of((void *)(ends[i] - BYTES)), type);
+	memset(ends, 0, sizeof ends);
+	expect_live(0);
+}
+END_TEST
+
 /* Words are looked at where they are aligned, and only inside the range. */
 START_TEST(test_range_bounds)
 {
@@ -189,6 +222,219 @@ START_TEST(test_range_bounds)
 	told_once(SMAL_ERROR_INVALID);
 	ck_assert_int_eq(smal_root_add_range(gc, NULL, base, NULL), SMAL_ERROR_INVALID);
 	told_once(SMAL_ERROR_INVALID);
+}
+END_TEST
+
+/* ---- Any words, by the rules that stand in root.h ---- */
+
+/* The kinds that a range's words lead to: small and at odd multiples of 8, whose last
+ * slot ends before its buffer does or with it, with interior pointers, with a free
+ * callback, medium, large. */
+static const struct {
+	size_t bytes;
+	enum smal_marking marking;
+	unsigned flags;
+	bool frees;
+} any_kinds[] = {
+	{ 16, SMAL_MARK_NOTHING, 0, false },
+	{ 16, SMAL_MARK_CONSERVATIVE, 0, false },
+	{ 24, SMAL_MARK_CONSERVATIVE, 0, false },
+	{ 32, SMAL_MARK_NOTHING, SMAL_TYPE_INTERIOR, false },
+	{ 40, SMAL_MARK_NOTHING, 0, false },
+	{ 40, SMAL_MARK_CONSERVATIVE, 0, true },
+	{ 64, SMAL_MARK_CONSERVATIVE, 0, false },
+	{ 72, SMAL_MARK_NOTHING, 0, false },
+	{ 1000, SMAL_MARK_CONSERVATIVE, 0, false },
+	{ 8192, SMAL_MARK_NOTHING, 0, false },
+	{ 9000, SMAL_MARK_CONSERVATIVE, 0, false },
+	{ 20008, SMAL_MARK_NOTHING, 0, false },
+	{ 200000, SMAL_MARK_CONSERVATIVE, 0, false },
+	{ 0, SMAL_MARK_NOTHING, 0, false },
+};
+
+enum {
+	ANY_KINDS = sizeof any_kinds / sizeof *any_kinds,
+	ANY_OBJECTS = 3000,
+	ANY_WORDS = 1 << 18,
+	/* One past the end of what is not larger is not it if an object begins there. */
+	ANY_COMPACT_BYTES = 64
+};
+
+static uintptr_t any_words[ANY_WORDS], any_hidden[ANY_OBJECTS];
+static bool any_expected[ANY_OBJECTS], any_is_compact[ANY_OBJECTS];
+
+static void free_nothing(void *object, void *user)
+{
+	(void)object;
+	(void)user;
+}
+
+/* Objects of all kinds by turns, of which a third is free again. Each that is left
+ * holds its number. */
+static void any_fill(struct test_random *random)
+{
+	struct smal_type *types[ANY_KINDS];
+
+	for (size_t i = 0; i < ANY_KINDS; i++) {
+		struct smal_type_desc desc = { .name = "any",
+			                       .bytes = any_kinds[i].bytes,
+			                       .marking = any_kinds[i].marking,
+			                       .flags = any_kinds[i].flags,
+			                       .free = any_kinds[i].frees ? free_nothing : NULL };
+
+		types[i] = heap_type(&desc);
+	}
+	for (size_t i = 0; i < ANY_OBJECTS; i++) {
+		size_t kind = test_random_below(random, ANY_KINDS);
+		uintptr_t *object;
+
+		if (any_kinds[kind].bytes >= 8192 && i % 4 != 0)
+			kind %= 8;
+		object = any_kinds[kind].bytes != 0
+		                 ? heap_alloc(types[kind])
+		                 : heap_alloc_bytes(types[kind], 16 + test_random_below(random, 200));
+		object[0] = i;
+		any_hidden[i] = HIDE(object);
+		any_is_compact[i] = any_kinds[kind].bytes != 0 &&
+		                    any_kinds[kind].bytes <= ANY_COMPACT_BYTES;
+	}
+	for (size_t i = 0; i < ANY_OBJECTS; i++)
+		if (test_random_below(random, 3) == 0) {
+			smal_free(thread, (void *)~any_hidden[i]);
+			any_hidden[i] = 0;
+		}
+}
+
+/* A word at, in, and around an object or its buffer; or any other. */
+static uintptr_t any_word(struct test_random *random)
+{
+	static char foreign[64];
+	uintptr_t object = ~any_hidden[test_random_below(random, ANY_OBJECTS)];
+	size_t bytes = object != UINTPTR_MAX ? smal_size((void *)object) : 0;
+
+	switch (test_random_below(random, 12)) {
+	case 0:
+		return object;
+	case 1:
+		return object + test_random_below(random, bytes + 1);
+	case 2:
+		return object + bytes;
+	case 3:
+		return object + bytes - 1;
+	case 4:
+		return object - 1;
+	case 5:
+		return object - 8 * test_random_below(random, 20);
+	case 6:
+		return (object & ~(uintptr_t)0xffff) + 8 * test_random_below(random, 8);
+	case 7:
+		return (object | 0xffff) + 1 - 8 * test_random_below(random, 20);
+	case 8:
+		return (object & ~(uintptr_t)0xffff) + test_random_below(random, 0x10000);
+	case 9:
+		return (uintptr_t)&foreign[test_random_below(random, sizeof foreign)];
+	case 10:
+		return (uintptr_t)test_random_next(random) >>
+		       test_random_below(random, sizeof(uintptr_t) * 8);
+	default:
+		return 0;
+	}
+}
+
+/* What a word of a range keeps, by the rules. */
+static void any_expect(uintptr_t word, uintptr_t tag_mask)
+{
+	uintptr_t address = word & ~tag_mask, *object = smal_base(thread, address);
+	uintptr_t *before = address != 0 ? smal_base(thread, address - 1) : NULL;
+
+	/* What smal_base finds ahead of a thread's cursor is none of these. */
+	if (object != NULL && any_hidden[object[0] % ANY_OBJECTS] == HIDE(object))
+		any_expected[object[0]] = true;
+	if (before != NULL && any_hidden[before[0] % ANY_OBJECTS] == HIDE(before) &&
+	    address % 8 == 0 &&
+	    (uintptr_t)before + smal_size(before) == address &&
+	    ((uintptr_t)object != address || !any_is_compact[before[0]]))
+		any_expected[before[0]] = true;
+}
+
+/* Few words at a time, so that few objects have to stay; then as many as several
+ * markers share. */
+static void any_collect(struct test_random *random, uintptr_t tag_mask, size_t count)
+{
+	memset(any_words, 0, sizeof any_words);
+	memset(any_expected, 0, sizeof any_expected);
+	for (size_t i = 0; i < count; i++) {
+		size_t at = test_random_below(random, ANY_WORDS);
+
+		any_words[at] = any_word(random) ^ ((uintptr_t)test_random_next(random) & tag_mask);
+	}
+	for (size_t i = 0; i < ANY_WORDS; i++)
+		any_expect(any_words[i], tag_mask);
+	heap_collect();
+	for (size_t i = 0; i < ANY_OBJECTS; i++) {
+		bool live = any_hidden[i] != 0 && smal_type_of((void *)~any_hidden[i]) != NULL;
+
+		if (live != any_expected[i])
+			ck_abort_msg("object %zu is %skept", i, live ? "" : "not ");
+		if (!live)
+			any_hidden[i] = 0;
+	}
+}
+
+/* `others`: the space has another segment, which one large object is. */
+static void any_run(uintptr_t tag_mask, bool others)
+{
+	struct smal_gc_options options = { .pace = SMAL_PACE_OFF, .tag_mask = tag_mask,
+		                           .exact_stacks = 1, .markers = 2 };
+	struct test_random random;
+
+	heap_begin(&options);
+	/* What is only remembered must stay until it is asked about. */
+	smal_gc_set_torture(gc, 0);
+	test_random_init(&random, 6);
+	if (others)
+		roots[0] = heap_alloc_bytes(heap_text_type(), (size_t)300 << 20);
+	for (size_t round = 0; round < heap_scale(8000) / 1000; round++) {
+		any_fill(&random);
+		ck_assert_int_eq(smal_root_add_range(gc, any_words, any_words + ANY_WORDS, "any"),
+		                 SMAL_OK);
+		for (size_t count = 12000; count > 0; count /= 6)
+			any_collect(&random, tag_mask, count);
+		ck_assert_int_eq(smal_root_remove(gc, any_words), SMAL_OK);
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), others);
+	}
+	heap_end();
+}
+
+START_TEST(test_any_words)
+{
+	any_run(0, false);
+	any_run(0, true);
+}
+END_TEST
+
+/* A collector that has nothing yet, and one whose objects all lie in segments of their
+ * own. */
+START_TEST(test_no_segment)
+{
+	struct smal_gc_options options = { .pace = SMAL_PACE_OFF, .exact_stacks = 1 };
+	uintptr_t object;
+
+	heap_begin(&options);
+	memset(any_words, 0, sizeof any_words);
+	any_words[1] = UINTPTR_MAX;
+	any_words[2] = (uintptr_t)any_words;
+	ck_assert_int_eq(smal_root_add_range(gc, any_words, any_words + 4, "any"), SMAL_OK);
+	expect_live(0);
+	object = (uintptr_t)heap_alloc_bytes(heap_text_type(), (size_t)300 << 20);
+	for (size_t at = 0; at <= (size_t)300 << 20; at += (size_t)100 << 20) {
+		any_words[3] = object + at;
+		expect_live(1);
+	}
+	any_words[3] = object - 1;
+	expect_live(0);
+	heap_end();
 }
 END_TEST
 
@@ -439,6 +685,7 @@ static Suite *root_suite(void)
 	TCase *statics = tcase_create("statics");
 	TCase *slots = tcase_create("slots");
 	TCase *ranges = tcase_create("ranges");
+	TCase *any = tcase_create("any");
 	TCase *others = tcase_create("others");
 	TCase *frames = tcase_create("frames");
 
@@ -457,8 +704,14 @@ static Suite *root_suite(void)
 	tcase_add_checked_fixture(ranges, begin, heap_end);
 	tcase_add_test(ranges, test_range);
 	tcase_add_test(ranges, test_range_interior);
+	tcase_add_test(ranges, test_range_buffer_end);
 	tcase_add_test(ranges, test_range_bounds);
 	suite_add_tcase(suite, ranges);
+
+	tcase_set_timeout(any, 60);
+	tcase_add_test(any, test_any_words);
+	tcase_add_test(any, test_no_segment);
+	suite_add_tcase(suite, any);
 
 	tcase_add_checked_fixture(others, begin, heap_end);
 	tcase_add_test(others, test_function);

@@ -79,6 +79,7 @@ unit_tests = \
 	test/check_stack \
 	test/check_stats \
 	test/check_sweep \
+	test/check_team \
 	test/check_type \
 	test/check_verify \
 	test/model_gc \
@@ -341,6 +342,24 @@ misuse_tests = \
 	test/misuse/signal_kill \
 	test/misuse/signal_unknown \
 	test/misuse/size_of_free \
+	test/misuse/team_adds_root \
+	test/misuse/team_allocates \
+	test/misuse/team_attaches \
+	test/misuse/team_checks \
+	test/misuse/team_collects \
+	test/misuse/team_counts \
+	test/misuse/team_destroys \
+	test/misuse/team_detaches \
+	test/misuse/team_enters \
+	test/misuse/team_forks \
+	test/misuse/team_frees \
+	test/misuse/team_leaves \
+	test/misuse/team_makes_collector \
+	test/misuse/team_makes_map \
+	test/misuse/team_makes_type \
+	test/misuse/team_makes_weak \
+	test/misuse/team_polls \
+	test/misuse/team_walks \
 	test/misuse/thread_detached \
 	test/misuse/thread_null \
 	test/misuse/thread_other \
@@ -420,7 +439,7 @@ EXTRA_DIST += $(preload_tests) test/preload/common.sh test/preload/early.c test/
 	test/preload/misuse.c test/preload/parity.c test/preload/plugin.c test/preload/rows.sql \
 	test/preload/strings.lua test/preload/threads.cc
 
-TESTS += test/misuse.sh test/count_pairs.sh
+TESTS += test/misuse.sh test/count_pairs.sh test/count_alloc.sh
 
 # Programs for heaps that a fuzzer has made up; check-all makes more of them.
 check_PROGRAMS += test/fuzz_heap
@@ -432,8 +451,13 @@ check_PROGRAMS += test/count_pairs
 test_count_pairs_SOURCES = test/count_pairs.c
 test_count_pairs_LDADD =
 EXTRA_DIST += test/count_pairs.sh
+
+check_PROGRAMS += test/count_alloc
+test_count_alloc_SOURCES = test/count_alloc.c
+test_count_alloc_LDADD = libsmal-core.la
+EXTRA_DIST += test/count_alloc.sh
 EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h \
-	test/misuse/handle.h test/misuse/heap.h test/misuse/vector.h test/standin/check.h
+	test/misuse/handle.h test/misuse/heap.h test/misuse/team.h test/misuse/vector.h test/standin/check.h
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)

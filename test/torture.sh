@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # torture.sh: programs of the suite once more, with heaps of at most 10^4 objects
-# (SMAL_TEST_SMALL), and SMAL_OPTIONS: with a collection at every allocation; and
-# with a second marker and the checker after each collection.
+# (SMAL_TEST_SMALL), and SMAL_OPTIONS: with a collection at every allocation; with
+# a second marker and the checker after each collection; and with three threads that
+# mark, and share whatever there is (SMAL_TEST_LONG: all programs; else one).
 #
 # Left out are programs whose subject is when a collection runs, or which objects
 # it finds dead. Environment: top_builddir.
@@ -16,6 +17,8 @@ checked="$collected check_ephemeron check_finalizer check_limit check_mark check
 	check_order check_queue check_stack check_sweep check_weak"
 passed=0
 failed=0
+shared=model_gc
+[ -z "${SMAL_TEST_LONG:-}" ] || shared=$checked
 SMAL_TEST_SMALL=1
 export SMAL_TEST_SMALL
 unset SMAL_TEST_LONG
@@ -41,6 +44,7 @@ run() {
 {
 	run torture=1 $collected
 	run check=all $checked
+	run team=1,markers=3,check=mark $shared
 }
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

@@ -6,6 +6,9 @@
  * made, switches checks on in any program: words separated by commas.
  *
  *     torture=N    collect at every Nth allocation of every collector
+ *     markers=N    so many threads mark, where a collector's options do not say
+ *     team=1       they share whatever there is, in the smallest heap: slow, and
+ *                  finds objects that a mark callback can't mark on several threads
  *     check=mark   after each marking, mark a second time in the simplest
  *                  possible way, and report any difference
  *     check=all    check=mark, and smal_check after each collection
@@ -16,8 +19,8 @@
  *     huge=auto    huge pages for blocks of heaps from 4 MiB on, if no thread can be
  *                  made to wait for one (the default); huge=off: for none; huge=on:
  *                  for them in any case, and for memory behind a heap's first 8 MiB
- *     tool=off     heaps do under Valgrind as they do without it, for who counts
- *                  their instructions
+ *     tool=off     heaps and collectors do under Valgrind as they do without it, for
+ *                  who counts their instructions
  *     log          a line on standard error for each collection
  */
 #ifndef SMAL_CHECK_H

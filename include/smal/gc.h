@@ -21,7 +21,9 @@ SMAL_BEGIN
 struct smal_gc;
 struct smal_thread;
 
-/** When allocation collects by itself. */
+/** When allocation collects by itself; or earlier, where a collection takes less than
+ *  a thirtieth of the program's time: the program then goes on in memory that is still
+ *  in the processor's cache. */
 enum smal_pace {
 	/** When the heap has grown by a share of what survived the last time
 	 *  (pace_percent), and not below pace_bytes. The default. */
@@ -47,7 +49,7 @@ struct smal_gc_options {
 	/** When allocation collects by itself. */
 	enum smal_pace pace;
 	/** SMAL_PACE_GROWTH: no collection by itself below this many bytes of
-	 *  heap (default 8 MiB). SMAL_PACE_FIXED: the size of the heap
+	 *  heap, but for early ones (default 8 MiB). SMAL_PACE_FIXED: the size of the heap
 	 *  (default 64 MiB). */
 	size_t pace_bytes;
 	/** SMAL_PACE_GROWTH: percent of the live bytes that may be allocated
@@ -74,6 +76,13 @@ struct smal_gc_options {
 	 *  between collections. 0: three quarters of what the control group
 	 *  (cgroup) of the process may use, if it is limited; SIZE_MAX: none. */
 	size_t soft_limit_bytes;
+	/** Threads that mark: 0 for as many as there are processors that the process
+	 *  may use, 1 for the collecting thread alone; at most 256 count. The others
+	 *  are the library's own: started by the first collection that has much to
+	 *  mark, for all collectors of the process together, with all signals
+	 *  blocked; they sleep otherwise, and end with the last collector. Mark
+	 *  callbacks run on them, too. */
+	unsigned markers;
 };
 
 /**

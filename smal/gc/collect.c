@@ -2,7 +2,7 @@
 /*
  * collect.c: a collection, step by step.
  *
- *   gather    static data, of which the dynamic linker must be asked
+ *   gather    static data, of which the dynamic linker must be asked; helpers
  *   stop      the collector's threads (world.c)
  *   prepare   the queue, the table of pairs: what asks the system for memory
  *   retract   windows out of the live masks: live means an object
@@ -15,23 +15,29 @@
  *
  * Free callbacks run afterwards, and only where the program called for it.
  */
+#include <smal/gc/crew.h>
+#include <smal/gc/team.h>
 #include <smal/gc/weak.h>
 #include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
 enum {
 	/* The larger queue's share of the heap. */
-	HEAP_BYTES_PER_QUEUE_BYTE = 8
+	HEAP_BYTES_PER_QUEUE_BYTE = 8,
+	/* The least that a helper's queue is worth having with. */
+	HELPER_BYTES = 2 * SMAL_CHUNK
 };
 
 struct pause {
 	struct smal_collection collection;
 	struct smal_pairs pairs;
 	struct smal_statics statics;
-	/* The larger queue, and whether it was written to. */
+	/* A run: the larger queue, those of helpers, their chunks; whether it was
+	 * written to. */
 	uintptr_t *queue;
 	size_t queue_words, queue_bytes;
 	bool queue_zeroed, queue_used;
+	struct smal_team_room room;
 	uintptr_t lost_stack;
 	/* Of registrations (smal_finalizers_keep). */
 	uintptr_t sorts;
@@ -42,16 +48,17 @@ struct pause {
 static void define_marks(struct smal_gc *gc)
 {
 	SMAL_EACH_KIND(gc, kind)
-		SMAL_EACH_BUFFER(kind, buffer)
-			smal_os_tool_allow(smal_buffer_mask(buffer, gc->live ^ 1),
-			                   kind->stride.words * sizeof(smal_word));
+	SMAL_EACH_BUFFER(kind, buffer)
+	smal_os_tool_allow(smal_buffer_mask(buffer, gc->live ^ 1),
+	                   kind->stride.words * sizeof(smal_word));
 }
 
 /* Objects that are roots: of types that are not swept this time. */
 static void mark_unswept(struct smal_gc *gc, struct smal_marker *marker, uint64_t number)
 {
 	marker->root = "immortal";
-	SMAL_EACH_KIND(gc, kind) {
+	SMAL_EACH_KIND(gc, kind)
+	{
 		const struct smal_type_desc *desc = &kind->type->desc;
 
 		if ((desc->flags & SMAL_TYPE_IMMORTAL) != 0 ||
@@ -64,9 +71,9 @@ static void mark_unswept(struct smal_gc *gc, struct smal_marker *marker, uint64_
 static void keep_freeing(struct smal_gc *gc)
 {
 	SMAL_EACH_THREAD(gc, thread)
-		for (const struct smal_freeing *at = thread->freeing; at != NULL; at = at->up)
-			smal_bit_set(smal_buffer_mask(at->buffer, gc->live ^ 1),
-			             smal_buffer_bit(at->buffer, at->slot));
+	for (const struct smal_freeing *at = thread->freeing; at != NULL; at = at->up)
+		smal_bit_set(smal_buffer_mask(at->buffer, gc->live ^ 1),
+		             smal_buffer_bit(at->buffer, at->slot));
 }
 
 /* Everything between what the roots reach and the sweep, in the order that
@@ -94,9 +101,11 @@ static void deal_with_weak(struct smal_gc *gc, struct smal_marker *marker, struc
 static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
 {
 	struct smal_marker marker;
+	struct smal_team team;
 
 	smal_os_tool_quiet();
 	smal_marker_init(&marker, gc, pause->queue, pause->queue_words);
+	smal_team_init(&team, &marker, &pause->room);
 	gc->lost_stack = 0;
 	pause->sorts = smal_finalizers_keep(gc, &marker);
 	pause->pairs.finalizers = (pause->sorts & SMAL_FINALIZER_VALUED) != 0;
@@ -111,11 +120,12 @@ static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
 		pause->why = smal_verify_marks(gc);
 	if (gc->lost_stack != 0)
 		SMAL_EACH_KIND(gc, kind)
-			smal_mark_kind_bits(&marker, kind);
+	smal_mark_kind_bits(&marker, kind);
 	pause->lost_stack = gc->lost_stack;
 	deal_with_weak(gc, &marker, pause);
 	keep_freeing(gc);
-	pause->queue_used = marker.bottom == pause->queue;
+	smal_team_fini(&team);
+	pause->queue_used = marker.base == pause->queue || team.called;
 	if (gc->tool_watches)
 		define_marks(gc);
 	smal_os_tool_loud();
@@ -123,17 +133,18 @@ static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
 
 static void count(struct smal_gc *gc, struct smal_collection *collection)
 {
-	SMAL_EACH_KIND(gc, kind) {
+	SMAL_EACH_KIND(gc, kind)
+	{
 		const struct smal_counts *counts = &kind->counts;
 		uint64_t slots = counts->claimed_slots - smal_kind_ahead(kind) -
 		                 counts->freed_slots - kind->pending_slots;
 
 		collection->live_objects += slots;
-		collection->live_bytes +=
-			kind->stride.stride_bytes != 0
-				? slots * kind->stride.stride_bytes
-				: counts->claimed_large_bytes - counts->freed_large_bytes -
-					  kind->pending_large_bytes;
+		collection->live_bytes += kind->stride.stride_bytes != 0
+		                                  ? slots * kind->stride.stride_bytes
+		                                  : counts->claimed_large_bytes -
+		                                            counts->freed_large_bytes -
+		                                            kind->pending_large_bytes;
 	}
 }
 
@@ -154,8 +165,7 @@ static void log_collection(const struct smal_collection *collection)
 {
 	smal_log("smal: collection %llu%s: %llu us, live %llu objects %llu bytes, "
 	         "dead %llu objects, heap %llu -> %llu bytes\n",
-	         (unsigned long long)collection->number,
-	         collection->on_demand ? " on demand" : "",
+	         (unsigned long long)collection->number, collection->on_demand ? " on demand" : "",
 	         (unsigned long long)collection->pause_ns / 1000,
 	         (unsigned long long)collection->live_objects,
 	         (unsigned long long)collection->live_bytes,
@@ -164,16 +174,46 @@ static void log_collection(const struct smal_collection *collection)
 	         (unsigned long long)collection->heap_bytes);
 }
 
+/* Threads that can help with a collection: none, where one has not yet been too much
+ * for one thread. The caller is outside. */
+static unsigned crew_for(const struct smal_gc *gc)
+{
+	unsigned markers = gc->options.markers;
+
+	if ((!gc->wants_crew && smal_options()->team == 0) || gc->tool_watches)
+		return 0;
+	if (markers == 0)
+		markers = smal_options()->markers;
+	if (markers == 0)
+		markers = smal_os_processors();
+	return smal_crew_prepare(smal_min(markers, SMAL_MARKERS_MOST) - 1);
+}
+
 /* What the system is asked for, before the masks are touched. Without the larger
  * queue and the table, marking is slower. */
 static void prepare(struct smal_gc *gc, struct pause *pause)
 {
+	size_t share = smal_round_up(gc->heap_bytes / HEAP_BYTES_PER_QUEUE_BYTE, SMAL_CHUNK);
+	struct smal_team_room *room = &pause->room;
+	size_t lent = share, chunks = SMAL_CHUNKS * sizeof(struct smal_handover);
+
+	if (smal_options()->team != 0)
+		lent = smal_max(share, room->helpers * (size_t)HELPER_BYTES);
+	room->helpers = (unsigned)smal_min(room->helpers, lent / HELPER_BYTES);
 	smal_pairs_reserve(gc, &pause->pairs);
-	pause->queue_bytes = smal_round_up(gc->heap_bytes / HEAP_BYTES_PER_QUEUE_BYTE, SMAL_CHUNK);
-	pause->queue_words = pause->queue_bytes / sizeof(uintptr_t);
-	if (pause->queue_words > gc->queue_words)
+	pause->queue_words = share / sizeof(uintptr_t);
+	pause->queue_bytes = share + (room->helpers != 0 ? lent + chunks : 0);
+	pause->queue_bytes = smal_round_up(pause->queue_bytes, SMAL_CHUNK);
+	if (pause->queue_words > gc->queue_words || room->helpers != 0)
 		pause->queue = smal_space_take(gc->books, pause->queue_bytes, SMAL_CHUNK,
 		                               &pause->queue_zeroed);
+	if (pause->queue == NULL)
+		room->helpers = 0;
+	if (room->helpers == 0)
+		return;
+	room->queues = pause->queue + pause->queue_words;
+	room->queue_words = lent / sizeof(uintptr_t) / room->helpers;
+	room->chunks = (void *)(room->queues + lent / sizeof(uintptr_t));
 }
 
 static void tidy(struct smal_gc *gc, struct pause *pause)
@@ -198,14 +238,15 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 	collection->heap_bytes_before = gc->heap_bytes;
 	gc->statics = &pause->statics;
 	SMAL_EACH_THREAD(gc, thread)
-		smal_thread_retract(thread);
+	smal_thread_retract(thread);
 	prepare(gc, pause);
 	mark_all(gc, pause);
 	tidy(gc, pause);
 	collection->mark_ns = smal_os_clock_ns() - collection->start_ns - collection->stop_ns;
 	gc->live ^= 1;
 	smal_sweep(gc, collection);
-	SMAL_EACH_THREAD(gc, thread) {
+	SMAL_EACH_THREAD(gc, thread)
+	{
 		smal_thread_forget(thread);
 		smal_thread_restore(thread);
 	}
@@ -233,6 +274,7 @@ bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 	/* Nobody writes it while this thread runs. */
 	before = gc->stats.collections;
 	smal_statics_gather(thread, &pause.statics);
+	pause.room.helpers = crew_for(gc);
 	done = smal_world_collect(gc, before, collect_stopped, &pause);
 	smal_statics_release(thread, &pause.statics);
 	if (!done)
@@ -337,7 +379,8 @@ static void set_torture(struct smal_gc *gc, uintptr_t low, void *argument)
 {
 	(void)low;
 	gc->torture = *(const unsigned *)argument;
-	SMAL_EACH_THREAD(gc, thread) {
+	SMAL_EACH_THREAD(gc, thread)
+	{
 		thread->torture_left = gc->torture;
 		/* Windows that are open would be used up without being asked. */
 		smal_holes_close(thread);

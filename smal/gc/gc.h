@@ -42,17 +42,27 @@ enum {
 	/* Kinds of a collector; the last class index of a variable type is its
 	 * kind of large objects. */
 	SMAL_KINDS = 8192,
+	/* Beside a kind's number in its class, and so in its owner words: it has no
+	 * pointers; slots begin at odd multiples of 8, too; the long way is needed. */
+	SMAL_CLASS_LEAF = SMAL_KINDS,
+	SMAL_CLASS_ODD = SMAL_KINDS * 2,
+	SMAL_CLASS_SPECIAL = SMAL_KINDS * 4,
 	SMAL_VARIABLE_KINDS = SMAL_CLASSES + 1,
+	/* Threads that mark at once. */
+	SMAL_MARKERS_MOST = 256,
 	/* Bytes that a parcel may run ahead of what is known to be zero. */
-	SMAL_WINDOW_BYTES = 4096
+	SMAL_WINDOW_BYTES = 4096,
+	/* For larger objects: so many of them, but no more than the second figure. */
+	SMAL_WINDOW_SLOTS = 128,
+	SMAL_WINDOW_MOST = 16384
 };
 
 /* How a kind's objects are scanned. */
 enum smal_how {
 	/* No pointers: marked and never queued. */
 	SMAL_HOW_LEAF,
-	/* The first two words are pointers. */
-	SMAL_HOW_PAIR,
+	/* The first words, and no others, are pointers. */
+	SMAL_HOW_RUN,
 	/* The pointers are the bits of one word. */
 	SMAL_HOW_BITS,
 	/* A layout of any length, perhaps repeating. */
@@ -83,8 +93,7 @@ enum { SMAL_COMPACT_BYTES = 64 };
 /* What the marker knows of a kind: half a cache line. */
 struct smal_scan {
 	uint32_t slot_bytes; /* 0: large, ask the descriptor */
-	/* not_plain: an address needs more than its live bit. */
-	uint8_t how, flags, not_plain, unused;
+	uint8_t how, flags, unused[2];
 	uint64_t reciprocal;
 	union {
 		uintptr_t bits;
@@ -111,6 +120,8 @@ struct smal_kind {
 	/* What has been added up; the holes have the rest until the world stops. */
 	struct smal_counts counts;
 	uint64_t pending_slots, pending_large_bytes;
+	/* Slots claimed when it was swept last. */
+	uint64_t claimed_before;
 };
 
 /* A flag of the library's own types: not for users' hands. */
@@ -136,12 +147,7 @@ struct smal_statics {
 	size_t count, capacity;
 };
 
-enum smal_root_kind {
-	SMAL_ROOT_SLOT,
-	SMAL_ROOT_RANGE,
-	SMAL_ROOT_FUNCTION,
-	SMAL_ROOT_STATIC
-};
+enum smal_root_kind { SMAL_ROOT_SLOT, SMAL_ROOT_RANGE, SMAL_ROOT_FUNCTION, SMAL_ROOT_STATIC };
 
 struct smal_root {
 	struct smal_link link;
@@ -209,6 +215,8 @@ struct smal_gc {
 	struct smal_link threads, spare_threads;
 	/* Types of the library's own, made at first use (weak.c, finalizer.c, map.c). */
 	struct smal_owned_type *inner[SMAL_INNER_TYPES];
+	/* A collection had enough to mark for more than one thread. */
+	bool wants_crew;
 	/* The mark queue that is always there. */
 	uintptr_t *queue;
 	size_t queue_words;
@@ -219,6 +227,8 @@ struct smal_gc {
 	/* Pace (pace.c). external_bytes may be below 0. */
 	volatile AO_t heap_bytes, heap_peak_bytes, allocated_bytes, external_bytes;
 	size_t target_bytes, soft_limit_bytes;
+	/* Of the heap: buffers that the last sweep left empty; some may be in use. */
+	volatile AO_t empty_bytes;
 	/* Smoothed, for SMAL_PACE_BALANCE: bytes allocated and bytes marked per ms. */
 	double allocation_rate, marking_rate;
 	uint64_t resumed_ns;
@@ -244,7 +254,7 @@ static inline struct smal_owned_type *smal_owned(const struct smal_type *type)
 	return SMAL_CONTAINER(type, struct smal_owned_type, public);
 }
 
-#define SMAL_EACH_KIND(gc, kind)                                                      \
+#define SMAL_EACH_KIND(gc, kind)                                                        \
 	for (unsigned kind##_index = 1; kind##_index < (gc)->kinds_top; kind##_index++) \
 		for (struct smal_kind *kind = (gc)->kinds[kind##_index]; kind != NULL; kind = NULL)
 
@@ -269,7 +279,7 @@ static inline struct smal_buffer *smal_kind_next_buffer(struct smal_kind *kind,
 	}
 }
 
-#define SMAL_EACH_BUFFER(kind, buffer)                                                   \
+#define SMAL_EACH_BUFFER(kind, buffer)                                                       \
 	for (struct smal_buffer *buffer = smal_kind_next_buffer(kind, NULL); buffer != NULL; \
 	     buffer = smal_kind_next_buffer(kind, &buffer->link))
 
@@ -325,6 +335,9 @@ void smal_sweep(struct smal_gc *gc, struct smal_collection *collection);
 
 /* Gives the buffers that hold nothing back to the space; the world is stopped. */
 void smal_sweep_empty(struct smal_gc *gc);
+
+/* Gives back those that the last sweep kept. Any thread that is inside. */
+void smal_sweep_trim(struct smal_gc *gc);
 
 /* Runs pending free callbacks; returns their number. `thread` is NULL as the
  * collector ends. */

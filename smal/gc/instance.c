@@ -7,6 +7,7 @@
  * A collector takes a number from the process's map of owners; two collectors
  * share nothing else that either could see.
  */
+#include <smal/gc/crew.h>
 #include <smal/gc/weak.h>
 #include <smal/gc/world.h>
 #include <smal/base/fail.h>
@@ -15,11 +16,13 @@
 
 enum {
 	QUEUE_WORDS = 8192,
+	QUEUE_BYTES = (QUEUE_WORDS + SMAL_SLACK_WORDS) * sizeof(uintptr_t),
 	TABLE_BYTES = SMAL_KINDS * (sizeof(struct smal_kind *) + sizeof(struct smal_scan))
 };
 
 /* A space of the process's, made if it is not there yet; or NULL. */
-static struct smal_space *process_space(volatile AO_t *place, const struct smal_space_options *options)
+static struct smal_space *process_space(volatile AO_t *place,
+                                        const struct smal_space_options *options)
 {
 	struct smal_space *space = smal_atomic_load_pointer(place);
 
@@ -54,8 +57,8 @@ static bool process_spaces(struct smal_space **space, struct smal_space **books)
 	return *space != NULL;
 }
 
-static enum smal_error options_copy(struct smal_gc_options *to,
-                                    const struct smal_gc_options *from, const char *function)
+static enum smal_error options_copy(struct smal_gc_options *to, const struct smal_gc_options *from,
+                                    const char *function)
 {
 	size_t bytes;
 
@@ -64,8 +67,8 @@ static enum smal_error options_copy(struct smal_gc_options *to,
 		return SMAL_OK;
 	bytes = from->options_bytes != 0 ? from->options_bytes : sizeof *to;
 	if (bytes > 4096)
-		return smal_fail(SMAL_ERROR_INVALID, function, "options_bytes is wrong", NULL, "%zu",
-		                 bytes);
+		return smal_fail(SMAL_ERROR_INVALID, function, "options_bytes is wrong", NULL,
+		                 "%zu", bytes);
 	memcpy(to, from, smal_min(bytes, sizeof *to));
 	return smal_pace_check_options(to, function);
 }
@@ -95,7 +98,7 @@ static enum smal_error instance_create(struct smal_space *space, struct smal_spa
 
 	if (gc == NULL)
 		return SMAL_ERROR_NO_MEMORY;
-	run = smal_space_take(books, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t), SMAL_CHUNK,
+	run = smal_space_take(books, TABLE_BYTES + QUEUE_BYTES, SMAL_CHUNK,
 	                      &zeroed);
 	if (run == NULL) {
 		smal_element_give(books, gc);
@@ -104,13 +107,13 @@ static enum smal_error instance_create(struct smal_space *space, struct smal_spa
 	memset(gc, 0, sizeof *gc);
 	gc->owner = smal_owner_take();
 	if (gc->owner == 0) {
-		smal_space_give(books, run, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
+		smal_space_give(books, run, TABLE_BYTES + QUEUE_BYTES);
 		smal_element_give(books, gc);
 		return SMAL_ERROR_TOO_MANY;
 	}
 	gc->queue = (void *)run;
 	gc->queue_words = QUEUE_WORDS;
-	gc->kinds = (void *)(gc->queue + QUEUE_WORDS);
+	gc->kinds = (void *)(run + QUEUE_BYTES);
 	gc->scans = (void *)(gc->kinds + SMAL_KINDS);
 	gc->kinds[0] = NULL;
 	gc->kinds_top = 1;
@@ -118,7 +121,7 @@ static enum smal_error instance_create(struct smal_space *space, struct smal_spa
 	gc->books = books;
 	gc->options = *options;
 	gc->torture = smal_options()->torture;
-	gc->tool_watches = smal_os_tool_watches();
+	gc->tool_watches = smal_os_tool_watches() && !smal_options()->no_tool;
 	smal_os_lock_init(&gc->lock);
 	smal_link_init(&gc->types);
 	smal_link_init(&gc->ended_types);
@@ -141,6 +144,9 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	struct smal_gc *gc;
 
 	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
+	/* A fork that waits for the end of the collection holds what this waits for. */
+	SMAL_REQUIRE(!smal_crew_is_here(), SMAL_ERROR_BUSY, "not allowed now", NULL, "%s",
+	             "a collection is under way");
 	error = options_copy(&copy, options, __func__);
 	if (error != SMAL_OK)
 		return error;
@@ -175,7 +181,7 @@ static void free_all(struct smal_gc *gc)
 enum smal_error smal_gc_destroy(struct smal_gc *gc)
 {
 	enum smal_error error;
-	bool in_use;
+	bool in_use, is_last;
 
 	if (gc == NULL)
 		return SMAL_OK;
@@ -193,7 +199,10 @@ enum smal_error smal_gc_destroy(struct smal_gc *gc)
 	free_all(gc);
 	smal_os_lock_take(&smal_os_instances_lock);
 	smal_link_remove(&gc->link);
+	is_last = smal_link_is_alone(&smal_process.instances);
 	smal_os_lock_give(&smal_os_instances_lock);
+	if (is_last)
+		smal_crew_end();
 	smal_begin_all();
 	smal_types_fini(gc);
 	smal_roots_fini(gc);
@@ -201,7 +210,7 @@ enum smal_error smal_gc_destroy(struct smal_gc *gc)
 	smal_queues_fini(gc);
 	smal_threads_fini(gc);
 	smal_owner_give(gc->owner);
-	smal_space_give(gc->books, gc->queue, TABLE_BYTES + QUEUE_WORDS * sizeof(uintptr_t));
+	smal_space_give(gc->books, gc->queue, TABLE_BYTES + QUEUE_BYTES);
 	gc->magic = SMAL_MAGIC_GONE;
 	smal_element_give(gc->books, gc);
 	smal_end_all();

@@ -7,6 +7,8 @@ libsmal_core_la_SOURCES += \
 	smal/gc/attach.h \
 	smal/gc/world.h \
 	smal/gc/mark.h \
+	smal/gc/crew.h \
+	smal/gc/team.h \
 	smal/gc/weak.h \
 	smal/gc/second.h \
 	smal/gc/type.c \
@@ -17,6 +19,9 @@ libsmal_core_la_SOURCES += \
 	smal/gc/fiber.c \
 	smal/gc/marker.c \
 	smal/gc/mark.c \
+	smal/gc/range.c \
+	smal/gc/crew.c \
+	smal/gc/team.c \
 	smal/gc/stack.c \
 	smal/gc/pair.c \
 	smal/gc/weak.c \

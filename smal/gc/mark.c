@@ -7,13 +7,18 @@
  *       ^        the mark bit       |  prefetch
  *       |                           v
  *     scan  <--------------------  ring (first in, first out, 32 objects)
+ *             is it live?
  *
  * A candidate word is tested where it is found: segment by a subtraction, kind
- * by one load (owner word), object by the live bit, marked by the mark bit; so
- * a rejected word touches no object and a marked object is queued once. Between
- * queue and scan an object waits in the ring while its first line is fetched.
- * A list's tail that a callback returns goes to the ring at once: it needs no
- * queue, however long the list.
+ * by one load (owner word), marked by the mark bit; so a rejected word touches no
+ * object and a marked object is queued once. Between queue and scan an object waits
+ * in the ring while its first line, and its live bit, are fetched; the bit is looked
+ * at last, before the object is. Where it is clear the word led to no object: a
+ * free slot, or the middle of one. The mark bit that was set for it counts for
+ * nothing, and is gone when the masks change places (sweep.c).
+ *
+ * A list needs no queue, however long it is: what its last word leads to is scanned
+ * next, as long as there is nothing else.
  *
  * Long objects are scanned in pieces: the rest is queued below the piece's
  * children. When the queue is full, an object stays marked and its buffer is
@@ -24,29 +29,68 @@
  * The window before the queue is after Cher, Hosking and Vitek (2004). What a
  * marker begins with is marker.c.
  */
-#include <smal/gc/mark.h>
-#include <smal/base/fail.h>
+#include <smal/gc/team.h>
+#include <smal/base/option.h>
 
 #include <string.h>
 
-/* A queue entry with bit 0 set is a piece: the index of its first word stands
- * below it. Objects begin at multiples of 8. */
-enum { PIECE = 1 };
+enum {
+	/* smal_buffer.marks: scan its marked objects again. */
+	OVERFLOWED = 1,
+	/* Objects that a marker scans before it asks for help, and between two looks
+	 * whether somebody needs some. */
+	ALONE = 16384,
+	ALONE_EAGER = 16,
+	LOOK = 32
+};
 
-/* smal_buffer.marks: scan its marked objects again. */
-enum { OVERFLOWED = 1 };
+/* ---- The queue ---- */
+
+/* Leaves an object that is marked to be found by its buffer. */
+static void flag(struct smal_marker *marker, uintptr_t object)
+{
+	struct smal_buffer *buffer = smal_buffer_find(object);
+
+	if (marker->together) {
+		smal_team_lock(marker->team);
+		marker->team->overflowed = true;
+		buffer->marks |= OVERFLOWED;
+		smal_team_unlock(marker->team);
+	} else {
+		marker->overflowed = true;
+		buffer->marks |= OVERFLOWED;
+	}
+}
+
+/* To the larger one, or down, where half of it has been given away. */
+SMAL_NOINLINE void smal_marker_spill(struct smal_marker *marker)
+{
+	size_t words = (size_t)(marker->top - marker->bottom);
+
+	if (marker->spare != NULL) {
+		marker->base = marker->spare;
+		marker->limit = marker->spare_limit;
+		marker->spare = NULL;
+	} else if (words > (size_t)(marker->limit - marker->base) / 2) {
+		while (marker->top > marker->limit)
+			flag(marker, *--marker->top);
+		return;
+	}
+	memmove(marker->base, marker->bottom, words * sizeof *marker->top);
+	marker->bottom = marker->base;
+	marker->top = marker->bottom + words;
+}
 
 /* ---- Test and set ---- */
 
-/* The out-of-line half of find_and_mark: other segments, large and medium
+/* The out-of-line half of mark_word: other segments, large and medium
  * buffers, interior pointers, roots. Returns an object that has just been
  * marked and is to be scanned, or 0. */
 static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
-                                         enum smal_source source, const struct smal_scan **how)
+                                         enum smal_source source)
 {
 	const struct smal_scan *scan, *next_scan;
 	struct smal_buffer *buffer, *next;
-	smal_word *mark, bit;
 	uintptr_t slot;
 	size_t at;
 
@@ -58,7 +102,8 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 	                           &buffer, &scan);
 	if (slot == 0)
 		return 0;
-	if (source == SMAL_FROM_OBJECT && slot != address && (scan->flags & SMAL_SCAN_INTERIOR) == 0)
+	if (source == SMAL_FROM_OBJECT && slot != address &&
+	    (scan->flags & SMAL_SCAN_INTERIOR) == 0)
 		return 0;
 	/* What ends where an object begins is left alone if it is small: else each
 	 * pointer on the stack would keep the object before its own. */
@@ -68,16 +113,23 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 	      smal_marker_resolve(marker, address, &next, &next_scan) == address)))
 		return 0;
 	at = smal_buffer_bit(buffer, slot);
-	mark = smal_buffer_mask(buffer, marker->live_index ^ 1) + (at >> SMAL_WORD_LOG2);
-	bit = (smal_word)1 << (at & (SMAL_WORD_BITS - 1));
-	if ((*mark & bit) != 0 ||
-	    ((scan->flags & SMAL_SCAN_FREES) != 0 && smal_bit_get(smal_buffer_mask(buffer, 2), at)))
+	if (((scan->flags & SMAL_SCAN_FREES) != 0 &&
+	     smal_bit_get(smal_buffer_mask(buffer, 2), at)) ||
+	    !smal_mark_set(smal_buffer_mask(buffer, marker->live_index ^ 1), at, marker->together))
 		return 0;
-	*mark |= bit;
-	*how = scan;
 	if (marker->marked != NULL)
 		marker->marked(marker, slot);
 	return scan->how != SMAL_HOW_LEAF ? slot : 0;
+}
+
+void smal_mark_candidate(struct smal_marker *marker, uintptr_t address, enum smal_source source)
+{
+	uintptr_t object = mark_slow(marker, address, source);
+
+	if (object == 0)
+		return;
+	*marker->top++ = object;
+	smal_marker_keep_slack(marker);
 }
 
 /* True if an offset into a small buffer is a multiple of the stride: then, and
@@ -90,115 +142,89 @@ static SMAL_ALWAYS_INLINE bool begins_slot(const struct smal_scan *scan, uintptr
 	return ((offset & (SMAL_ID_BYTES - 1)) * scan->reciprocal & fraction) < scan->reciprocal;
 }
 
-/* Marks the object that a word refers to; returns it if it is now to be
- * scanned, and how, else 0. The view is the marker's. */
-static SMAL_ALWAYS_INLINE uintptr_t find_and_mark(struct smal_marker *marker,
-                                                  const struct smal_view *view, uintptr_t word,
-                                                  const struct smal_scan **how)
+/* The granule of an offset; beyond all granules if it is not at the beginning of one:
+ * then the low bits are on top. */
+static SMAL_ALWAYS_INLINE size_t granule_of(uintptr_t offset)
 {
-	uintptr_t address = word & view->keep;
+	return offset >> SMAL_GRANULE_LOG2 | offset << (SMAL_WORD_BITS - SMAL_GRANULE_LOG2);
+}
+
+/* Marks the object of an address whose granule is known to be the collector's, and
+ * puts it on top of the queue if that is new; returns the top. */
+static SMAL_ALWAYS_INLINE uintptr_t *claim(const struct smal_view *view, uintptr_t address,
+                                           size_t granule, bool leaf, bool together, uintptr_t *top)
+{
+	if (!smal_mark_set(view->mark, granule, together) || leaf)
+		return top;
+	*top = address;
+	return top + 1;
+}
+
+/* Another segment, interior pointers, large odd strides, free callbacks. */
+static SMAL_NOINLINE uintptr_t *mark_special(struct smal_marker *marker, uintptr_t address,
+                                             uintptr_t *top)
+{
+	marker->top = top;
+	smal_mark_candidate(marker, address, SMAL_FROM_OBJECT);
+	return marker->top;
+}
+
+/* What is not plain. */
+static SMAL_ALWAYS_INLINE uintptr_t *mark_other(struct smal_marker *marker,
+                                                const struct smal_view *view, uintptr_t address,
+                                                bool together, uintptr_t *top)
+{
 	uintptr_t offset = address - view->base;
-	size_t granule = offset >> SMAL_GRANULE_LOG2, w = granule >> SMAL_WORD_LOG2;
-	unsigned bit = granule & (SMAL_WORD_BITS - 1);
 	const struct smal_scan *scan;
-	smal_word marked;
 	uint32_t kind;
 
+	/* NULL, a small number, another library's. */
+	if (SMAL_LIKELY(address - view->lowest >= view->span))
+		return top;
 	if (offset >= view->bytes)
-		return view->others ? mark_slow(marker, address, SMAL_FROM_OBJECT, how) : 0;
+		return mark_special(marker, address, top);
 	kind = view->owners[offset >> SMAL_ID_LOG2] ^ view->owner;
-	if (kind >= SMAL_KINDS)
-		return 0;
-	scan = &view->scans[kind];
-	if (SMAL_UNLIKELY(((address & (SMAL_GRANULE - 1)) | scan->not_plain) != 0)) {
-		if ((scan->flags & (SMAL_SCAN_SLOW | SMAL_SCAN_INTERIOR)) != 0)
-			return mark_slow(marker, address, SMAL_FROM_OBJECT, how);
-		if ((scan->flags & SMAL_SCAN_ODD) == 0 || !begins_slot(scan, offset))
-			return 0;
+	if (kind >> 16 != 0)
+		return top;
+	if ((kind & SMAL_CLASS_SPECIAL) != 0)
+		return mark_special(marker, address, top);
+	scan = &view->scans[kind % SMAL_KINDS];
+	if ((kind & SMAL_CLASS_ODD) == 0 || !begins_slot(scan, offset))
+		return top;
+	return claim(view, address, offset >> SMAL_GRANULE_LOG2, (kind & SMAL_CLASS_LEAF) != 0,
+	             together, top);
+}
+
+/* Marks the object that a word refers to and queues it, if that is new. Returns the
+ * queue's top. The view is the marker's. */
+static SMAL_ALWAYS_INLINE uintptr_t *mark_word(struct smal_marker *marker,
+                                               const struct smal_view *view, uintptr_t word,
+                                               bool together, uintptr_t *top)
+{
+	uintptr_t address = word & view->keep;
+	size_t granule = granule_of(address - view->base);
+	uint32_t kind;
+
+	if (SMAL_LIKELY(granule < view->granules)) {
+		kind = view->owners[granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2)] ^ view->owner;
+		if (SMAL_LIKELY(kind < SMAL_CLASS_LEAF))
+			return claim(view, address, granule, false, together, top);
+		if (kind < SMAL_CLASS_LEAF + SMAL_KINDS)
+			return claim(view, address, granule, true, together, top);
 	}
-	marked = view->mark[w];
-	if ((marked >> bit & 1) != 0)
-		return 0;
-	if (SMAL_UNLIKELY((view->live[w] >> bit & 1) == 0))
-		return (scan->flags & SMAL_SCAN_INTERIOR) != 0
-		               ? mark_slow(marker, address, SMAL_FROM_OBJECT, how)
-		               : 0;
-	view->mark[w] = marked | (smal_word)1 << bit;
-	*how = scan;
-	return scan->how != SMAL_HOW_LEAF ? address : 0;
-}
-
-/* Makes room for an object by moving to the larger queue, or, if that is full
- * too, flags the object's buffer. */
-static SMAL_NOINLINE void overflow(struct smal_marker *marker, uintptr_t object)
-{
-	struct smal_buffer *buffer;
-
-	if (marker->spare != NULL) {
-		size_t words = (size_t)(marker->top - marker->bottom);
-
-		memcpy(marker->spare, marker->bottom, words * sizeof *marker->top);
-		marker->bottom = marker->spare;
-		marker->top = marker->bottom + words;
-		marker->limit = marker->spare_limit;
-		marker->spare = NULL;
-		*marker->top++ = object;
-		return;
-	}
-	buffer = smal_buffer_find(object);
-	buffer->marks |= OVERFLOWED;
-	marker->overflowed = true;
-}
-
-static SMAL_ALWAYS_INLINE void push(struct smal_marker *marker, uintptr_t object)
-{
-	if (SMAL_UNLIKELY(marker->top == marker->limit))
-		overflow(marker, object);
-	else
-		*marker->top++ = object;
-}
-
-static SMAL_ALWAYS_INLINE void mark_word(struct smal_marker *marker,
-                                         const struct smal_view *view, uintptr_t word)
-{
-	const struct smal_scan *scan;
-	uintptr_t object = find_and_mark(marker, view, word, &scan);
-
-	if (object != 0)
-		push(marker, object);
-}
-
-/* A word of a conservative root. */
-static void mark_root(struct smal_marker *marker, uintptr_t word, uintptr_t place)
-{
-	uintptr_t address = word & marker->view.keep;
-	const struct smal_scan *scan;
-	uintptr_t object;
-
-	marker->place = place;
-
-	if (address - marker->view.base > marker->view.bytes && !marker->view.others)
-		return;
-	object = mark_slow(marker, address, SMAL_FROM_ROOT, &scan);
-	if (object != 0)
-		push(marker, object);
-	if (address % 8 != 0)
-		return;
-	object = mark_slow(marker, address, SMAL_FROM_ROOT_END, &scan);
-	if (object != 0)
-		push(marker, object);
+	return mark_other(marker, view, address, together, top);
 }
 
 /* ---- Scanning ---- */
 
 static SMAL_ALWAYS_INLINE const struct smal_scan *scan_of(const struct smal_view *view,
-                                                         uintptr_t object)
+                                                          uintptr_t object)
 {
 	uintptr_t offset = object - view->base;
 
 	if (SMAL_LIKELY(offset < view->bytes))
-		return &view->scans[view->owners[offset >> SMAL_ID_LOG2] ^ view->owner];
-	return &view->scans[smal_buffer_find(object)->stride->class];
+		return &view->scans[view->owners[offset >> SMAL_ID_LOG2] % SMAL_KINDS];
+	return &view->scans[smal_buffer_find(object)->stride->class % SMAL_KINDS];
 }
 
 static size_t object_words(const struct smal_scan *scan, uintptr_t object)
@@ -209,110 +235,269 @@ static size_t object_words(const struct smal_scan *scan, uintptr_t object)
 	return bytes / sizeof(uintptr_t);
 }
 
-/* Scans words [from, ...) of an object by layout or conservatively; what is
- * too long for one piece is queued, below the children. */
-static SMAL_NOINLINE void scan_words(struct smal_marker *marker, const struct smal_scan *scan,
-                                     uintptr_t object, size_t from)
+/* The words [words, limit). */
+static SMAL_ALWAYS_INLINE uintptr_t *scan_row(struct smal_marker *marker,
+                                              const struct smal_view *view, const uintptr_t *words,
+                                              const uintptr_t *limit, bool together, uintptr_t *top)
+{
+	for (; words < limit; words++)
+		top = mark_word(marker, view, *words, together, top);
+	return top;
+}
+
+/* Scans words [from, end) of an object by layout or conservatively. */
+static SMAL_NOINLINE void scan_piece(struct smal_marker *marker, const struct smal_scan *scan,
+                                     const uintptr_t *words, size_t from, size_t end)
 {
 	const struct smal_view view = marker->view;
-	const uintptr_t *words = (const uintptr_t *)object;
-	size_t limit = object_words(scan, object), end, prefix;
-
-	if (scan->how == SMAL_HOW_LAYOUT && scan->repeat_words == 0)
-		limit = smal_min(limit, scan->words);
-	end = limit;
-	if (end - from > SMAL_PIECE_WORDS && marker->limit - marker->top >= 2) {
-		end = from + SMAL_PIECE_WORDS;
-		*marker->top++ = end;
-		*marker->top++ = object | PIECE;
-	}
+	uintptr_t *top = marker->top;
 	/* Where the layout has to be asked word by word, and where all are alike. */
-	prefix = end;
+	size_t prefix = end;
+
 	if (scan->how == SMAL_HOW_CONSERVATIVE)
 		prefix = from;
 	else if (scan->repeat_words == 1)
 		prefix = smal_max(from, smal_min(end, scan->words));
 	for (; from < prefix; from++)
 		if (smal_layout_has(scan, from))
-			mark_word(marker, &view, words[from]);
+			top = mark_word(marker, &view, words[from], marker->together, top);
 	if (from < end && (scan->how == SMAL_HOW_CONSERVATIVE || smal_layout_has(scan, from)))
-		for (; from < end; from++)
-			mark_word(marker, &view, words[from]);
+		top = marker->together
+		              ? scan_row(marker, &view, words + from, words + end, true, top)
+		              : scan_row(marker, &view, words + from, words + end, false, top);
+	marker->top = top;
 }
 
-/* Scans an object as *how says; returns one that is to be scanned next, and
- * how, or 0. */
-static SMAL_ALWAYS_INLINE uintptr_t scan_object(struct smal_marker *marker,
-                                                const struct smal_view *view, uintptr_t object,
-                                                const struct smal_scan **how)
+/* Scans words [from, ...) of an object by layout or conservatively; what is
+ * too long for one piece is queued, below the children. */
+static SMAL_NOINLINE void scan_words(struct smal_marker *marker, const struct smal_scan *scan,
+                                     uintptr_t object, size_t from)
 {
 	const uintptr_t *words = (const uintptr_t *)object;
-	const struct smal_scan *scan = *how;
+	size_t limit = object_words(scan, object), end;
 
-	if (SMAL_LIKELY(scan->how == SMAL_HOW_PAIR)) {
-		mark_word(marker, view, words[0]);
-		return find_and_mark(marker, view, words[1], how);
+	if (scan->how == SMAL_HOW_LAYOUT && scan->repeat_words == 0)
+		limit = smal_min(limit, scan->words);
+	while (from < limit) {
+		end = smal_min(limit, from + SMAL_PIECE_WORDS);
+		/* Without room for that, all of it now. */
+		if (end < limit && marker->limit - marker->top >= 2) {
+			*marker->top++ = limit = end;
+			*marker->top++ = object | SMAL_PIECE;
+		}
+		scan_piece(marker, scan, words, from, end);
+		smal_marker_keep_slack(marker);
+		from = end;
 	}
+}
+
+/* Scans an object as its kind says. */
+static SMAL_ALWAYS_INLINE uintptr_t *scan_object(struct smal_marker *marker,
+                                                 const struct smal_view *view, uintptr_t object,
+                                                 bool together, uintptr_t *top)
+{
+	const uintptr_t *words = (const uintptr_t *)object;
+	const struct smal_scan *scan = scan_of(view, object);
+	uintptr_t bits;
+
+	if (SMAL_LIKELY(scan->how == SMAL_HOW_RUN))
+		return scan_row(marker, view, words, words + scan->words, together, top);
 	if (scan->how == SMAL_HOW_BITS) {
-		for (uintptr_t bits = scan->as.bits; bits != 0; bits &= bits - 1)
-			mark_word(marker, view, words[smal_word_lowest(bits)]);
-		return 0;
+		for (bits = scan->as.bits; bits != 0; bits &= bits - 1)
+			top = mark_word(marker, view, words[smal_word_lowest(bits)], together, top);
+		return top;
 	}
-	if (scan->how == SMAL_HOW_CALLBACK)
-		return find_and_mark(marker, view,
-		                     (uintptr_t)scan->as.mark(marker, (void *)object), how);
-	scan_words(marker, scan, object, 0);
-	return 0;
+	marker->top = top;
+	if (scan->how != SMAL_HOW_CALLBACK) {
+		scan_words(marker, scan, object, 0);
+		return marker->top;
+	}
+	bits = (uintptr_t)scan->as.mark(marker, (void *)object);
+	return mark_word(marker, view, bits, together, marker->top);
+}
+
+/* An object of the view whose bit is set; those of other segments were found live. */
+static SMAL_ALWAYS_INLINE bool is_live(const struct smal_view *view, uintptr_t object)
+{
+	uintptr_t offset = object - view->base;
+	size_t granule = offset >> SMAL_GRANULE_LOG2;
+
+	return SMAL_UNLIKELY(offset >= view->bytes) ||
+	       (view->live[granule >> SMAL_WORD_LOG2] >> (granule & (SMAL_WORD_BITS - 1)) & 1) != 0;
+}
+
+static SMAL_ALWAYS_INLINE void prefetch(const struct smal_view *view, uintptr_t object)
+{
+	uintptr_t offset = object - view->base;
+
+	__builtin_prefetch((const void *)object);
+	if (SMAL_LIKELY(offset < view->bytes))
+		__builtin_prefetch(&view->live[offset >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2)]);
+}
+
+/* Scans an object with which nothing else is queued, and then the one that its last
+ * word leads to, as long as that is all there is: a list needs no queue, and waiting
+ * in the ring would gain nothing. */
+static SMAL_ALWAYS_INLINE uintptr_t *chase_as(struct smal_marker *marker, uintptr_t object,
+                                              bool together)
+{
+	const struct smal_view copy = marker->view, *view = &copy;
+	const struct smal_scan *scan = scan_of(view, object);
+	uintptr_t *top = marker->top;
+	const uintptr_t *bottom = top, *words, *last;
+	bool live = is_live(view, object);
+
+	while (live && scan->how == SMAL_HOW_RUN) {
+		size_t granule, w;
+		uint32_t kind;
+
+		words = (const uintptr_t *)object;
+		/* A pair's second word is where it is whatever its kind says: the next load
+		 * does not wait for that. */
+		if (SMAL_LIKELY(scan->words == 2)) {
+			top = mark_word(marker, view, words[0], together, top);
+			last = words + 1;
+		} else {
+			last = words + scan->words - 1;
+			top = scan_row(marker, view, words, last, together, top);
+		}
+		object = *last & view->keep;
+		granule = granule_of(object - view->base);
+		w = granule >> SMAL_WORD_LOG2;
+		if (granule >= view->granules)
+			return mark_other(marker, view, object, together, top);
+		kind = view->owners[granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2)] ^ view->owner;
+		if (kind >= SMAL_CLASS_LEAF)
+			return mark_word(marker, view, object, together, top);
+		/* First the one, then the other: both masks' words have the same place in
+		 * their pages, and a load behind a store to such waits for it. */
+		live = (view->live[w] >> granule % SMAL_WORD_BITS & 1) != 0;
+		if (!smal_mark_set(view->mark, granule, together))
+			return top;
+		if (top != bottom) {
+			*top++ = object;
+			return top;
+		}
+		scan = &view->scans[kind];
+	}
+	return live ? scan_object(marker, view, object, together, top) : top;
+}
+
+static SMAL_NOINLINE void chase(struct smal_marker *marker, uintptr_t object, bool together)
+{
+	marker->top = together ? chase_as(marker, object, true) : chase_as(marker, object, false);
+	smal_marker_keep_slack(marker);
+}
+
+/* True if a marker is to stop: alone, as there is enough to do for two; one of a
+ * team, as there is not. */
+static bool wants_change(struct smal_marker *marker, bool together)
+{
+	size_t words = (size_t)(marker->top - marker->bottom);
+
+	return together ? !smal_team_look(marker, words) : smal_team_can_help(marker, words);
+}
+
+/* Puts what waits in the ring back into the queue. */
+static void put_back(struct smal_marker *marker, unsigned next, unsigned waiting)
+{
+	for (; waiting != 0; waiting--)
+		*marker->top++ = marker->ring[(next - waiting) % SMAL_RING];
+	smal_marker_keep_slack(marker);
+}
+
+/* Scans until nothing is queued, or it is time for a change. `waiting` objects are
+ * in the ring, the last before `next`. */
+static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned left, bool together)
+{
+	const struct smal_view view = marker->view;
+	unsigned next = 0, waiting = 0;
+	uintptr_t *top = marker->top;
+
+	for (;;) {
+		uintptr_t object, before;
+
+		if (SMAL_LIKELY(top != marker->bottom)) {
+			object = *--top;
+			if (SMAL_UNLIKELY((object & SMAL_PIECE) != 0)) {
+				size_t from = *--top;
+
+				object &= ~(uintptr_t)SMAL_PIECE;
+				marker->top = top;
+				scan_words(marker, scan_of(&view, object), object, from);
+				smal_marker_keep_slack(marker);
+				top = marker->top;
+				continue;
+			}
+			if (SMAL_UNLIKELY(waiting == 0 && top == marker->bottom)) {
+				marker->top = top;
+				chase(marker, object, together);
+				top = marker->top;
+				continue;
+			}
+			prefetch(&view, object);
+			before = marker->ring[next % SMAL_RING];
+			marker->ring[next++ % SMAL_RING] = object;
+			if (SMAL_UNLIKELY(waiting < SMAL_RING)) {
+				waiting++;
+				continue;
+			}
+			object = before;
+		} else if (waiting == 0) {
+			break;
+		} else {
+			object = marker->ring[(next - waiting--) % SMAL_RING];
+		}
+		if (is_live(&view, object))
+			top = scan_object(marker, &view, object, together, top);
+		if (SMAL_UNLIKELY(top > marker->limit || --left == 0)) {
+			marker->top = top;
+			smal_marker_keep_slack(marker);
+			if (left == 0) {
+				left = LOOK;
+				if (marker->team != NULL && wants_change(marker, together)) {
+					put_back(marker, next, waiting);
+					return false;
+				}
+			}
+			top = marker->top;
+		}
+	}
+	marker->top = top;
+	return true;
+}
+
+void smal_mark_together(struct smal_marker *marker)
+{
+	marker->together = true;
+	drain_as(marker, LOOK, true);
+	marker->together = false;
 }
 
 static void drain(struct smal_marker *marker)
 {
-	const struct smal_view view = marker->view;
-	const struct smal_scan *scan;
-	unsigned head = 0, tail = 0;
+	unsigned alone = smal_options()->team != 0 ? ALONE_EAGER : ALONE;
 
-	for (;;) {
-		uintptr_t object;
-
-		while (marker->top != marker->bottom && tail - head < SMAL_RING) {
-			object = *--marker->top;
-			if (SMAL_UNLIKELY((object & PIECE) != 0)) {
-				size_t from = *--marker->top;
-
-				object &= ~(uintptr_t)PIECE;
-				scan_words(marker, scan_of(&view, object), object, from);
-				continue;
-			}
-			__builtin_prefetch((const void *)object);
-			marker->ring[tail++ % SMAL_RING] = object;
-		}
-		if (head == tail)
-			return;
-		object = marker->ring[head++ % SMAL_RING];
-		scan = scan_of(&view, object);
-		/* With nothing else to do, waiting in the ring gains nothing. */
-		do
-			object = scan_object(marker, &view, object, &scan);
-		while (object != 0 && head == tail && marker->top == marker->bottom);
-		if (object != 0) {
-			__builtin_prefetch((const void *)object);
-			marker->ring[tail++ % SMAL_RING] = object;
-		}
-	}
+	marker->scanning = true;
+	while (marker->top != marker->bottom && !drain_as(marker, alone, false))
+		smal_team_mark(marker);
+	marker->scanning = false;
 }
 
 /* Scans the marked objects of a buffer again. */
 static void rescan(struct smal_marker *marker, const struct smal_buffer *buffer)
 {
 	const smal_word *mark = smal_buffer_mask(buffer, marker->live_index ^ 1);
+	const smal_word *live = smal_buffer_mask(buffer, marker->live_index);
 	size_t limit = (size_t)buffer->stride->words << SMAL_WORD_LOG2;
 
 	for (size_t bit = smal_bit_next(mark, 0, limit); bit < limit;
 	     bit = smal_bit_next(mark, bit + 1, limit)) {
 		uintptr_t address = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
-		uintptr_t object = smal_buffer_slot(buffer, address + SMAL_GRANULE - 1);
 
-		push(marker, object);
+		if (!smal_bit_get(live, bit))
+			continue;
+		*marker->top++ = smal_buffer_slot(buffer, address + SMAL_GRANULE - 1);
 		drain(marker);
 	}
 }
@@ -321,8 +506,7 @@ bool smal_mark_drain(struct smal_marker *marker)
 {
 	bool overflowed = false;
 
-	if (marker->top != marker->bottom)
-		drain(marker);
+	drain(marker);
 	while (marker->overflowed) {
 		overflowed = true;
 		marker->overflowed = false;
@@ -338,34 +522,16 @@ bool smal_mark_drain(struct smal_marker *marker)
 	return overflowed;
 }
 
-/* ---- Roots ---- */
-
-void smal_mark_roots(struct smal_marker *marker, uintptr_t base, uintptr_t limit)
-{
-	uintptr_t words[64];
-
-	base = smal_round_up(base, sizeof(uintptr_t));
-	while (limit >= sizeof(uintptr_t) && base <= limit - sizeof(uintptr_t)) {
-		size_t n = smal_min((limit - base) / sizeof(uintptr_t), 64);
-
-		smal_os_copy_words(words, (const uintptr_t *)base, n);
-		for (size_t i = 0; i < n; i++)
-			mark_root(marker, words[i], base + i * sizeof(uintptr_t));
-		base += n * sizeof(uintptr_t);
-	}
-}
-
 /* ---- For weak things ---- */
 
 void smal_mark_children(struct smal_marker *marker, uintptr_t object)
 {
-	const struct smal_scan *scan = scan_of(&marker->view, object);
-
-	if (scan->how == SMAL_HOW_LEAF)
+	if (scan_of(&marker->view, object)->how == SMAL_HOW_LEAF)
 		return;
-	object = scan_object(marker, &marker->view, object, &scan);
-	if (object != 0)
-		push(marker, object);
+	marker->scanning = true;
+	marker->top = scan_object(marker, &marker->view, object, false, marker->top);
+	marker->scanning = false;
+	smal_marker_keep_slack(marker);
 }
 
 static void mark_buffer(struct smal_marker *marker, struct smal_buffer *buffer)
@@ -377,8 +543,9 @@ static void mark_buffer(struct smal_marker *marker, struct smal_buffer *buffer)
 	     bit = smal_bit_next(live, bit + 1, limit)) {
 		uintptr_t address = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
 
-		mark_word(marker, &marker->view,
-		          smal_buffer_slot(buffer, address + SMAL_GRANULE - 1));
+		marker->top = mark_word(marker, &marker->view,
+		                        smal_buffer_slot(buffer, address + SMAL_GRANULE - 1), false,
+		                        marker->top);
 		drain(marker);
 	}
 }
@@ -393,16 +560,16 @@ void smal_mark_kind(struct smal_marker *marker, struct smal_kind *kind)
 
 void smal_mark(struct smal_marker *marker, const void *pointer)
 {
-	mark_word(marker, &marker->view, (uintptr_t)pointer);
+	uintptr_t word = (uintptr_t)pointer;
+
+	marker->top = SMAL_UNLIKELY(marker->together)
+	                      ? mark_word(marker, &marker->view, word, true, marker->top)
+	                      : mark_word(marker, &marker->view, word, false, marker->top);
+	smal_marker_keep_slack(marker);
 }
 
 void smal_mark_array(struct smal_marker *marker, void *const *pointers, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		mark_word(marker, &marker->view, (uintptr_t)pointers[i]);
-}
-
-void smal_mark_range(struct smal_marker *marker, const void *base, const void *limit)
-{
-	smal_mark_roots(marker, (uintptr_t)base, (uintptr_t)limit);
+		smal_mark(marker, pointers[i]);
 }

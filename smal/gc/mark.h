@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mark.h: the state of one marking worker.
+ *
+ * Until the masks change places, a mark bit is a claim: it may have been set for a
+ * word that leads to no object, whose live bit is clear then (mark.c). What counts
+ * is both.
  */
 #ifndef SMAL_GC_MARK_H
 #define SMAL_GC_MARK_H
@@ -11,8 +15,16 @@ enum {
 	/* Objects between their prefetch and their scan. */
 	SMAL_RING = 32,
 	/* Words of an object that are scanned in one go. */
-	SMAL_PIECE_WORDS = 256
+	SMAL_PIECE_WORDS = 256,
+	/* Words behind a queue's limit: a piece, what is left of it, a ring. */
+	SMAL_SLACK_WORDS = SMAL_PIECE_WORDS + SMAL_RING + 8
 };
+
+/* A queue entry with bit 0 set is a piece: the index of its first word stands
+ * below it. Objects begin at multiples of 8. */
+enum { SMAL_PIECE = 1 };
+
+struct smal_team;
 
 /* Where a candidate word was found. */
 enum smal_source {
@@ -27,17 +39,19 @@ enum smal_source {
  * needs: constant while marking, so that a loop can keep a copy in registers. */
 struct smal_view {
 	uintptr_t base;
-	size_t bytes;
+	size_t bytes, granules;
 	const uint32_t *owners;
 	const smal_word *live;
 	smal_word *mark;
 	const struct smal_scan *scans;
 	/* Bits that are kept of a candidate. */
 	uintptr_t keep;
+	/* Objects may lie in other segments too, but outside of [lowest, lowest + span)
+	 * there are none. */
+	uintptr_t lowest;
+	size_t span;
 	/* The collector's number, where owner words have it. */
 	uint32_t owner;
-	/* Objects may lie in other segments too. */
-	bool others;
 };
 
 struct smal_marker {
@@ -45,9 +59,18 @@ struct smal_marker {
 	unsigned live_index;
 	/* An object was marked that the queue had no room for. */
 	bool overflowed;
-	/* The queue grows up from bottom; the larger one it moves to when it is full,
-	 * or NULL. */
-	uintptr_t *top, *bottom, *limit;
+	/* Others are marking: bits are set by atomic operations. */
+	bool together;
+	/* An object may be at hand: what its mark callback asks for is queued, and
+	 * nothing else is done. */
+	bool scanning;
+	/* Who can help (team.h), or NULL; looks at it that found nobody to help and
+	 * little to do. */
+	struct smal_team *team;
+	unsigned lonely;
+	/* The queue: [bottom, top) in [base, limit), and slack behind the limit for what
+	 * one step queues; the larger one that it moves to when it is full, or NULL. */
+	uintptr_t *top, *bottom, *base, *limit;
 	uintptr_t *spare, *spare_limit;
 	struct smal_gc *gc;
 	/* A second opinion, or an explanation: candidates go there instead. What is
@@ -68,9 +91,38 @@ struct smal_marker {
 void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *spare,
                       size_t words);
 
+/* Moves the queue, or takes off what is too much: it has grown into its slack. */
+void smal_marker_spill(struct smal_marker *marker);
+
+/* Every step ends so: there is slack for the next. */
+static SMAL_ALWAYS_INLINE void smal_marker_keep_slack(struct smal_marker *marker)
+{
+	if (SMAL_UNLIKELY(marker->top > marker->limit))
+		smal_marker_spill(marker);
+}
+
+/* Sets a granule's bit in a mask; false: it was set. */
+static SMAL_ALWAYS_INLINE bool smal_mark_set(smal_word *mask, size_t granule, bool together)
+{
+	smal_word *at = &mask[granule >> SMAL_WORD_LOG2], word;
+	unsigned bit = granule & (SMAL_WORD_BITS - 1);
+
+	word = together ? smal_word_load(at) : *at;
+	if ((word >> bit & 1) != 0)
+		return false;
+	if (together)
+		return (smal_word_or(at, (smal_word)1 << bit) >> bit & 1) == 0;
+	*at = word | (smal_word)1 << bit;
+	return true;
+}
+
 /* Marks what the words of a range of roots refer to, interior pointers and one
- * past the end included. */
+ * past the end included. (range.c) */
 void smal_mark_roots(struct smal_marker *marker, uintptr_t base, uintptr_t limit);
+
+/* A word of a conservative root: the object that it refers to as `source` says is
+ * marked, and queued. */
+void smal_mark_candidate(struct smal_marker *marker, uintptr_t address, enum smal_source source);
 
 /* Marks from the stacks of the collector's threads, which are AWAY, and from
  * those that do not run. */
@@ -78,8 +130,7 @@ void smal_mark_stacks(struct smal_marker *marker);
 
 /* Has `marked` called, or no more (NULL). */
 void smal_marker_watch(struct smal_marker *marker,
-                       void (*marked)(struct smal_marker *marker, uintptr_t object),
-                       void *watcher);
+                       void (*marked)(struct smal_marker *marker, uintptr_t object), void *watcher);
 
 /* What a word is, as marks go. */
 enum smal_fate {
@@ -97,9 +148,13 @@ void smal_mark_children(struct smal_marker *marker, uintptr_t object);
 void smal_mark_kind(struct smal_marker *marker, struct smal_kind *kind);
 void smal_mark_kind_bits(struct smal_marker *marker, struct smal_kind *kind);
 
-/* Scans until nothing is queued, overflow included. Returns true if the queue
- * overflowed. */
+/* Scans until nothing is queued, overflow included, with the team's help if there
+ * is much. Returns true if the queue overflowed. */
 bool smal_mark_drain(struct smal_marker *marker);
+
+/* Scans what is queued, as one of a team: until nothing is, or until what is left
+ * had better be somebody else's, or be marked alone. */
+void smal_mark_together(struct smal_marker *marker);
 
 /* The live object of the collector that an address points to or into, or 0. */
 static inline uintptr_t smal_marker_resolve(const struct smal_marker *marker, uintptr_t address,
@@ -111,7 +166,7 @@ static inline uintptr_t smal_marker_resolve(const struct smal_marker *marker, ui
 	*buffer = smal_buffer_find_owned(address, marker->gc->owner, &kind);
 	if (*buffer == NULL)
 		return 0;
-	*scan = &marker->view.scans[kind];
+	*scan = &marker->view.scans[kind % SMAL_KINDS];
 	return smal_buffer_find_slot(*buffer, address);
 }
 

@@ -4,7 +4,7 @@
  * and what the marks say of a word.
  *
  *   segments ---> the view: the one that holds most; its owner words and masks
- *                 |                                             by address alone
+ *                 |         by address alone; and the bounds of all of them
  *                 `- empty while every candidate is to take the long way
  *
  * The view is made once, for masks and owner words stay where they are while the
@@ -17,52 +17,66 @@
  */
 #include <smal/gc/mark.h>
 
+/* Bytes from a segment's base on in which there may be objects. */
+static size_t segment_bytes(const struct smal_segment *segment)
+{
+	return segment->direct ? segment->bytes
+	                       : smal_min(segment->bytes,
+	                                  (size_t)segment->committed_blocks << SMAL_BLOCK_LOG2);
+}
+
 static void point_at(struct smal_marker *marker, const struct smal_segment *segment)
 {
 	struct smal_view *view = &marker->view;
 
 	view->base = segment->base;
-	view->bytes = smal_min(segment->bytes,
-	                       (size_t)segment->committed_blocks << SMAL_BLOCK_LOG2);
+	view->bytes = segment_bytes(segment);
+	view->granules = view->bytes >> SMAL_GRANULE_LOG2;
 	view->owners = smal_segment_owner(segment, 0);
 	view->live = (void *)segment->side[SMAL_SIDE_MASK + marker->live_index].base;
 	view->mark = (void *)segment->side[SMAL_SIDE_MASK + (marker->live_index ^ 1)].base;
-	view->others = segment->link.next != segment->link.prev ||
-	               segment->link.next != &segment->space->segments;
 }
 
 void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *spare,
                       size_t words)
 {
 	struct smal_segment *largest = NULL;
+	uintptr_t limit = 0;
 
 	*marker = (struct smal_marker){ .view = { .scans = gc->scans,
 		                                  .owner = (uint32_t)gc->owner << 16,
 		                                  .keep = ~gc->options.tag_mask,
-		                                  .others = true },
-		                        .gc = gc, .live_index = gc->live, .top = gc->queue,
+		                                  .lowest = UINTPTR_MAX },
+		                        .gc = gc,
+		                        .live_index = gc->live,
+		                        .top = gc->queue,
 		                        .bottom = gc->queue,
+		                        .base = gc->queue,
 		                        .limit = gc->queue + gc->queue_words };
 	if (spare != NULL && words > gc->queue_words) {
 		marker->spare = spare;
-		marker->spare_limit = spare + words;
+		marker->spare_limit = spare + words - SMAL_SLACK_WORDS;
 	}
 	/* Other collectors' threads may add segments. */
 	smal_os_lock_take(&gc->space->lock);
 	SMAL_LIST_EACH(link, &gc->space->segments) {
 		struct smal_segment *segment = SMAL_CONTAINER(link, struct smal_segment, link);
 
-		if (!segment->direct && (largest == NULL || segment->used_bytes > largest->used_bytes))
+		marker->view.lowest = smal_min(marker->view.lowest, segment->base);
+		limit = smal_max(limit, segment->base + segment_bytes(segment));
+		if (!segment->direct &&
+		    (largest == NULL || segment->used_bytes > largest->used_bytes))
 			largest = segment;
 	}
+	if (limit != 0)
+		marker->view.span = limit - marker->view.lowest;
 	if (largest != NULL)
 		point_at(marker, largest);
 	smal_os_lock_give(&gc->space->lock);
 }
 
 void smal_marker_watch(struct smal_marker *marker,
-                       void (*marked)(struct smal_marker *marker, uintptr_t object),
-                       void *watcher)
+                       void (*marked)(struct smal_marker *marker, uintptr_t object), void *watcher)
 {
 	struct smal_marker fresh;
 
@@ -70,8 +84,9 @@ void smal_marker_watch(struct smal_marker *marker,
 	marker->watcher = watcher;
 	if (marked != NULL) {
 		/* Every candidate takes the long way, where the watcher is told. */
-		marker->view.bytes = 0;
-		marker->view.others = true;
+		marker->view.bytes = marker->view.granules = 0;
+		marker->view.lowest = 0;
+		marker->view.span = SIZE_MAX;
 		return;
 	}
 	smal_marker_init(&fresh, marker->gc, NULL, 0);
@@ -107,15 +122,17 @@ enum smal_fate smal_mark_fate(const struct smal_marker *marker, uintptr_t word)
 	uint32_t kind;
 
 	if (SMAL_UNLIKELY(offset >= view->bytes))
-		return view->others ? fate_slow(marker, address) : SMAL_FATE_NONE;
+		return address - view->lowest < view->span ? fate_slow(marker, address)
+		                                           : SMAL_FATE_NONE;
 	kind = view->owners[offset >> SMAL_ID_LOG2] ^ view->owner;
-	if (kind >= SMAL_KINDS)
+	if (kind >> 16 != 0)
 		return SMAL_FATE_NONE;
-	if (SMAL_UNLIKELY(((address & (SMAL_GRANULE - 1)) | view->scans[kind].not_plain) != 0))
+	if (SMAL_UNLIKELY((address & (SMAL_GRANULE - 1)) != 0 ||
+	                  (kind & (SMAL_CLASS_ODD | SMAL_CLASS_SPECIAL)) != 0))
 		return fate_slow(marker, address);
-	if ((view->mark[w] >> bit & 1) != 0)
-		return SMAL_FATE_MARKED;
-	return (view->live[w] >> bit & 1) != 0 ? SMAL_FATE_UNMARKED : SMAL_FATE_NONE;
+	if ((view->live[w] >> bit & 1) == 0)
+		return SMAL_FATE_NONE;
+	return (view->mark[w] >> bit & 1) != 0 ? SMAL_FATE_MARKED : SMAL_FATE_UNMARKED;
 }
 
 void smal_mark_kind_bits(struct smal_marker *marker, struct smal_kind *kind)

@@ -14,6 +14,12 @@
  * and, beyond the soft limit, at most live + live / 8 (but never below the soft
  * limit). Live counts what is outside, too.
  *
+ * Where a collection costs next to nothing, it is worth running early: the program
+ * then goes on in memory that is still in the cache. If a collection has taken so
+ * little time that a thirtieth of the program's own is enough to pay for the next
+ * one after 16 MiB at most, the target is that much more than what is in use, if the
+ * target above is not less.
+ *
  * Slots freed for one kind are no use to another. So that a heap of many sizes
  * does not collect for every buffer it lacks, a further collection waits until
  * a sixteenth of the target has been allocated; until then the heap grows
@@ -34,6 +40,13 @@ enum {
 	 * bytes that a heap beyond the soft limit may grow by. */
 	LEAST_SHARE = 16,
 	SOFT_SHARE = 8,
+	/* Early collections: how much longer the program runs than they take, and the
+	 * bytes that are allocated meanwhile. */
+	EARLY_TIMES = 30,
+	EARLY_LEAST = 1 << 20,
+	EARLY_MOST = 16 << 20,
+	/* The first target of all is not larger. */
+	FIRST_BYTES = 4 << 20,
 	/* A thread tells the collector what it allocated in pieces of this. */
 	TOLD_BYTES = 64 << 10
 };
@@ -78,10 +91,9 @@ static size_t pace_target(const struct smal_gc *gc, uint64_t live)
 		break;
 	case SMAL_PACE_BALANCE:
 		/* Until there are rates: one and one. */
-		grown = (double)live + root((double)live * bytes *
-		                            (gc->marking_rate > 0 ? gc->allocation_rate /
-		                                                            gc->marking_rate
-		                                                  : 1));
+		grown = (double)live +
+		        root((double)live * bytes *
+		             (gc->marking_rate > 0 ? gc->allocation_rate / gc->marking_rate : 1));
 		break;
 	case SMAL_PACE_GROWTH:
 	case SMAL_PACE_OFF:
@@ -140,6 +152,23 @@ void smal_pace_init(struct smal_gc *gc)
 	gc->soft_limit_bytes = soft_limit(gc->options.soft_limit_bytes);
 	gc->resumed_ns = smal_os_clock_ns();
 	set_target(gc, 0);
+	gc->target_bytes = smal_min(gc->target_bytes, FIRST_BYTES);
+}
+
+/* Collects early where that is cheap: see above. What takes time by the heap's size, and
+ * not by what is live, would take less. */
+static void set_early(struct smal_gc *gc, const struct smal_collection *collection,
+                      uint64_t pause_ns)
+{
+	size_t in_use = gc->heap_bytes - gc->empty_bytes + external_bytes(gc);
+	double heap = (double)collection->heap_bytes_before + 1, early = (double)in_use + EARLY_MOST;
+	double still = (double)(collection->stop_ns + collection->mark_ns);
+	double rest = ((double)pause_ns - still) * (early < heap ? early / heap : 1);
+	double bytes = gc->allocation_rate * (still + rest) * EARLY_TIMES;
+
+	if (bytes <= EARLY_MOST)
+		gc->target_bytes =
+			smal_min(gc->target_bytes, in_use + smal_max((size_t)bytes, EARLY_LEAST));
 }
 
 /* Half of what it was and half of what it is. */
@@ -152,24 +181,27 @@ void smal_pace_update(struct smal_gc *gc, const struct smal_collection *collecti
 {
 	uint64_t live = collection->live_bytes + external_bytes(gc);
 	uint64_t now = smal_os_clock_ns();
-	struct smal_pace_input input = {
-		.live_bytes = collection->live_bytes,
-		.heap_bytes = gc->heap_bytes,
-		.external_bytes = external_bytes(gc),
-		.allocated_bytes = gc->allocated_bytes,
-		.run_ns = collection->start_ns - gc->resumed_ns,
-		.pause_ns = now - collection->start_ns,
-		.soft_limit_bytes = gc->soft_limit_bytes,
-		.limit_bytes = gc->options.limit_bytes != 0 ? gc->options.limit_bytes : SIZE_MAX
-	};
+	struct smal_pace_input input = { .live_bytes = collection->live_bytes,
+		                         .heap_bytes = gc->heap_bytes,
+		                         .external_bytes = external_bytes(gc),
+		                         .allocated_bytes = gc->allocated_bytes,
+		                         .run_ns = collection->start_ns - gc->resumed_ns,
+		                         .pause_ns = now - collection->start_ns,
+		                         .soft_limit_bytes = gc->soft_limit_bytes,
+		                         .limit_bytes = gc->options.limit_bytes != 0
+		                                                ? gc->options.limit_bytes
+		                                                : SIZE_MAX };
 
 	smooth(&gc->allocation_rate, (double)input.allocated_bytes / ((double)input.run_ns + 1000));
 	smooth(&gc->marking_rate,
 	       (double)collection->live_bytes / ((double)collection->mark_ns + 1000));
 	set_target(gc, live);
+	set_early(gc, collection, input.pause_ns);
 	input.target_bytes = gc->target_bytes;
 	if (gc->policy != NULL)
 		gc->target_bytes = smal_min(gc->policy(&input, gc->policy_user), SIZE_MAX / 2);
+	if (gc->heap_bytes + external_bytes(gc) > gc->target_bytes)
+		smal_sweep_trim(gc);
 	gc->allocated_bytes = 0;
 	gc->resumed_ns = now;
 }
@@ -235,7 +267,8 @@ bool smal_pace_wants_collection(const struct smal_gc *gc, size_t bytes)
 static enum smal_error pace_check(enum smal_pace pace, unsigned percent, const char *function)
 {
 	if ((unsigned)pace > SMAL_PACE_BALANCE)
-		return smal_fail(SMAL_ERROR_INVALID, function, "unknown pace", NULL, "%d", (int)pace);
+		return smal_fail(SMAL_ERROR_INVALID, function, "unknown pace", NULL, "%d",
+		                 (int)pace);
 	if (percent > 10000)
 		return smal_fail(SMAL_ERROR_INVALID, function, "pace_percent is over 10000", NULL,
 		                 "%u", percent);
@@ -318,13 +351,12 @@ enum smal_error smal_gc_set_shortage(struct smal_gc *gc, smal_shortage_function 
 	return SMAL_OK;
 }
 
-enum smal_error smal_pace_check_options(const struct smal_gc_options *options,
-                                        const char *function)
+enum smal_error smal_pace_check_options(const struct smal_gc_options *options, const char *function)
 {
 	enum smal_error error = pace_check(options->pace, options->pace_percent, function);
 
 	if (error == SMAL_OK && options->stop_signal != 0 && options->exact_stacks)
-		error = smal_fail(SMAL_ERROR_INVALID, function, "stop_signal with exact_stacks", NULL,
-		                  "signal %d", options->stop_signal);
+		error = smal_fail(SMAL_ERROR_INVALID, function, "stop_signal with exact_stacks",
+		                  NULL, "signal %d", options->stop_signal);
 	return error;
 }

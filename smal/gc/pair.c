@@ -24,22 +24,19 @@
 
 #include <string.h>
 
-enum {
-	FAST_WALKS = 2,
-	PAIR_BYTES = sizeof(struct smal_pair)
-};
+enum { FAST_WALKS = 2, PAIR_BYTES = sizeof(struct smal_pair) };
 
 /* ---- Walking ---- */
 
 static void each_in_buffer(struct smal_buffer *buffer, unsigned mask,
                            void (*visit)(void *object, void *user), void *user)
 {
-	const smal_word *words = smal_buffer_mask(buffer, mask);
+	const smal_word *words = smal_buffer_mask(buffer, mask), *live = smal_buffer_live(buffer);
 	uintptr_t base = smal_buffer_base(buffer);
 
 	/* What visit marks, or unmarks, behind the word at hand is seen. */
 	for (size_t w = 0; w < buffer->stride->words; w++) {
-		for (smal_word left = words[w]; left != 0; left &= left - 1) {
+		for (smal_word left = words[w] & live[w]; left != 0; left &= left - 1) {
 			size_t bit = (w << SMAL_WORD_LOG2) + smal_word_lowest(left);
 			uintptr_t at = base + (bit << SMAL_GRANULE_LOG2);
 
@@ -59,7 +56,7 @@ void smal_inner_each(struct smal_gc *gc, enum smal_inner_type which, unsigned ma
 		if (gc->kinds[i] == NULL)
 			continue;
 		SMAL_EACH_BUFFER(gc->kinds[i], buffer)
-			each_in_buffer(buffer, mask, visit, user);
+		each_in_buffer(buffer, mask, visit, user);
 	}
 }
 
@@ -101,8 +98,8 @@ static void visit_finalizer(void *object, void *user)
 		walk->visit(object, finalizer->object, (uintptr_t)finalizer->value, walk->user);
 }
 
-void smal_pairs_each(struct smal_gc *gc, unsigned mask, bool finalizers,
-                     smal_pair_visitor *visit, void *user)
+void smal_pairs_each(struct smal_gc *gc, unsigned mask, bool finalizers, smal_pair_visitor *visit,
+                     void *user)
 {
 	struct walk walk = { visit, user };
 

@@ -54,57 +54,95 @@ static uint64_t make_pending(struct smal_gc *gc, struct smal_kind *kind, struct 
 	return count;
 }
 
-static void sweep_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal_buffer *buffer,
-                         struct smal_collection *collection)
+/* The mark bits of live objects become the live mask; counts what has died. */
+static void sweep_masks(struct smal_gc *gc, struct smal_kind *kind, struct smal_buffer *buffer,
+                        struct smal_collection *collection)
 {
 	smal_word *live = smal_buffer_live(buffer);
 	smal_word *old = smal_buffer_mask(buffer, gc->live ^ 1);
 	size_t bytes = smal_buffer_slot_bytes(buffer);
-	uint64_t pending = 0, dead = 0;
+	uint64_t pending = 0;
+	uint32_t dead;
 
-	if (kind->type->desc.free != NULL)
+	if (kind->type->desc.free != NULL) {
+		/* A mark where no object was is none. */
+		for (size_t w = 0; w < kind->stride.words; w++)
+			live[w] &= old[w];
 		pending = make_pending(gc, kind, buffer);
-	if (gc->tool_watches)
+	}
+	if (SMAL_UNLIKELY(gc->tool_watches))
 		forbid_dead(buffer, old, live);
-	for (size_t w = 0; w < kind->stride.words; w++)
-		dead += smal_word_count(old[w]);
-	dead -= smal_buffer_recount(buffer);
-	memset(old, 0, kind->stride.words * sizeof(smal_word));
-	kind->counts.freed_slots += dead;
-	if (kind->stride.stride_bytes == 0)
-		kind->counts.freed_large_bytes += dead * bytes;
+	if (smal_buffer_replace(buffer, old, &dead)) {
+		kind->counts.freed_slots += dead;
+		if (kind->stride.stride_bytes == 0)
+			kind->counts.freed_large_bytes += dead * bytes;
+	}
 	collection->dead_objects += dead + pending;
 	collection->dead_bytes += (dead + pending) * bytes;
-	smal_stride_relist(buffer, true);
 }
 
-static void sweep_list(struct smal_gc *gc, struct smal_kind *kind, struct smal_link *list,
+/* Buffers that are empty stay with their kind as far as it has used as many since the
+ * last collection, and behind those that are not: it will need them again, and they
+ * are warm. */
+static void sweep_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal_buffer *buffer,
+                         struct smal_collection *collection, size_t *spare_bytes)
+{
+	size_t bytes = kind->stride.buffer_bytes;
+
+	sweep_masks(gc, kind, buffer, collection);
+	if (buffer->used_slots != 0) {
+		smal_stride_place(buffer);
+	} else if (bytes != 0 && *spare_bytes >= bytes) {
+		*spare_bytes -= bytes;
+		gc->empty_bytes += bytes;
+		smal_stride_place(buffer);
+	} else {
+		smal_stride_drop(buffer);
+	}
+}
+
+static void sweep_kind(struct smal_gc *gc, struct smal_kind *kind,
                        struct smal_collection *collection)
 {
-	SMAL_LIST_EACH_SAFE(link, list)
-		sweep_buffer(gc, kind, SMAL_CONTAINER(link, struct smal_buffer, link), collection);
+	uint64_t claimed = kind->counts.claimed_slots - kind->claimed_before;
+	size_t spare_bytes = collection->on_demand ? 0 : claimed * kind->stride.stride_bytes;
+	struct smal_link unswept;
+
+	kind->claimed_before = kind->counts.claimed_slots;
+	smal_atomic_add_u32(&kind->stride.flips, 1);
+	kind->stride.live = gc->live;
+	/* Placing moves buffers between the lists: take them all off first. */
+	smal_link_init(&unswept);
+	smal_link_splice(&unswept, &kind->stride.room);
+	smal_link_splice(&unswept, &kind->stride.filled);
+	SMAL_LIST_EACH_SAFE(link, &unswept)
+		sweep_buffer(gc, kind, SMAL_CONTAINER(link, struct smal_buffer, link), collection,
+		             &spare_bytes);
+	SMAL_LIST_EACH(link, &kind->stride.claimed)
+		sweep_masks(gc, kind, SMAL_CONTAINER(link, struct smal_buffer, link), collection);
 }
 
 void smal_sweep(struct smal_gc *gc, struct smal_collection *collection)
 {
 	size_t heap_bytes = 0;
 
+	gc->empty_bytes = 0;
 	SMAL_EACH_KIND(gc, kind) {
-		struct smal_link unswept;
-
-		smal_atomic_add_u32(&kind->stride.flips, 1);
-		kind->stride.live = gc->live;
-		/* Settling moves buffers between the lists: take them all off first. */
-		smal_link_init(&unswept);
-		smal_link_splice(&unswept, &kind->stride.room);
-		smal_link_splice(&unswept, &kind->stride.filled);
-		SMAL_LIST_EACH(link, &unswept)
-			SMAL_CONTAINER(link, struct smal_buffer, link)->state = 0;
-		sweep_list(gc, kind, &unswept, collection);
-		sweep_list(gc, kind, &kind->stride.claimed, collection);
+		sweep_kind(gc, kind, collection);
 		heap_bytes += kind->stride.heap_bytes;
 	}
 	smal_atomic_store(&gc->heap_bytes, heap_bytes);
+}
+
+void smal_sweep_trim(struct smal_gc *gc)
+{
+	if (smal_atomic_load(&gc->empty_bytes) == 0)
+		return;
+	/* An empty large buffer is somebody's who is about to use it. */
+	SMAL_EACH_KIND(gc, kind)
+		if (kind->stride.stride_bytes != 0)
+			smal_pace_heap(gc, 0 - smal_stride_trim(&kind->stride));
+	smal_atomic_store(&gc->empty_bytes, 0);
 }
 
 void smal_sweep_empty(struct smal_gc *gc)
@@ -115,8 +153,7 @@ void smal_sweep_empty(struct smal_gc *gc)
 		smal_holes_close(thread);
 	SMAL_EACH_KIND(gc, kind) {
 		SMAL_LIST_EACH_SAFE(link, &kind->stride.room) {
-			struct smal_buffer *buffer =
-				SMAL_CONTAINER(link, struct smal_buffer, link);
+			struct smal_buffer *buffer = SMAL_CONTAINER(link, struct smal_buffer, link);
 
 			if (buffer->used_slots == 0)
 				smal_stride_settle(buffer, true);

@@ -20,6 +20,7 @@
  * nothing else: who follows a buffer's claimer without a lock finds a hole, if
  * perhaps another one's.
  */
+#include <smal/gc/crew.h>
 #include <smal/gc/world.h>
 #include <smal/base/fail.h>
 
@@ -75,6 +76,13 @@ static enum smal_error fail_busy(const struct smal_attached *thread, const char 
 	return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s", why);
 }
 
+/* A mark callback that runs on a thread of the library's. */
+static enum smal_error fail_marking(const char *function)
+{
+	return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
+	                 "a collection is under way");
+}
+
 static bool is_away(const struct smal_attached *thread)
 {
 	return (smal_atomic_load_relaxed_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0;
@@ -87,6 +95,8 @@ enum smal_error smal_gc_check(const struct smal_gc *gc, const char *function)
 	if (gc == NULL || gc->magic != SMAL_MAGIC_GC)
 		return smal_fail(SMAL_ERROR_INVALID, function, "not a collector", gc, "%s", "");
 	thread = smal_attached_self(gc);
+	if (thread == NULL && smal_crew_is_here())
+		return fail_marking(function);
 	if (thread != NULL && (thread->activity != SMAL_IDLE || (is_away(thread) && !thread->left)))
 		return fail_busy(thread, function);
 	if (smal_atomic_load_u32(&gc->ending) != 0)
@@ -108,17 +118,20 @@ enum smal_error smal_thread_check(const struct smal_thread *public, enum smal_ac
 	/* A handle that was detached may be another thread's by now. */
 	magic = smal_atomic_load_relaxed_u32(&thread->magic);
 	if (magic != SMAL_MAGIC_THREAD)
-		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached", public,
-		                 "%s", magic == SMAL_MAGIC_GONE ? "detached" : "no thread");
+		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached",
+		                 public, "%s", magic == SMAL_MAGIC_GONE ? "detached" : "no thread");
+	if (smal_atomic_load_relaxed(&thread->os_id) != smal_os_thread_id() && smal_crew_is_here())
+		return fail_marking(function);
 	if (smal_atomic_load_relaxed(&thread->os_id) != smal_os_thread_id())
-		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached", public,
-		                 "%s", "another thread's attachment");
+		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached",
+		                 public, "%s", "another thread's attachment");
 	if ((thread->activity != SMAL_IDLE && thread->activity != most) || is_away(thread))
 		return fail_busy(thread, function);
 	/* A signal handler that interrupted libsmal. */
 	if (smal_atomic_load_relaxed_u32(&thread->inside) != 0)
-		return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
-		                 "inside of libsmal: by a signal handler, or a function of a map's");
+		return smal_fail(
+			SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
+			"inside of libsmal: by a signal handler, or a function of a map's");
 	return SMAL_OK;
 }
 
@@ -189,8 +202,11 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 		thread->os_thread = smal_os_thread();
 		thread->torture_left = gc->torture;
 		thread->error = SMAL_OK;
-		thread->own = (struct smal_fiber){ .magic = SMAL_MAGIC_FIBER, .gc = gc, .base = base,
-			                           .limit = limit, .thread = (uintptr_t)thread };
+		thread->own = (struct smal_fiber){ .magic = SMAL_MAGIC_FIBER,
+			                           .gc = gc,
+			                           .base = base,
+			                           .limit = limit,
+			                           .thread = (uintptr_t)thread };
 		thread->current = &thread->own;
 		smal_link_init(&thread->active);
 		smal_link_insert(&gc->threads, &thread->link);
@@ -363,7 +379,8 @@ uint64_t smal_kind_ahead(const struct smal_kind *kind)
 {
 	uint64_t slots = 0;
 
-	SMAL_EACH_THREAD(kind->type->gc, thread) {
+	SMAL_EACH_THREAD(kind->type->gc, thread)
+	{
 		const struct smal_hole *hole = &thread->holes[kind->index];
 		uintptr_t base, limit;
 

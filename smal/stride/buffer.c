@@ -20,7 +20,8 @@ uintptr_t smal_buffer_find_slot(const struct smal_buffer *buffer, uintptr_t addr
 {
 	uintptr_t slot = smal_buffer_slot(buffer, address);
 
-	if (slot + smal_buffer_slot_bytes(buffer) - smal_buffer_base(buffer) > smal_buffer_bytes(buffer))
+	if (slot + smal_buffer_slot_bytes(buffer) - smal_buffer_base(buffer) >
+	    smal_buffer_bytes(buffer))
 		return 0;
 	return smal_bit_load(smal_buffer_live(buffer), smal_buffer_bit(buffer, slot)) ? slot : 0;
 }
@@ -52,11 +53,9 @@ uint32_t smal_buffer_recount(struct smal_buffer *buffer)
 {
 	const smal_word *live = smal_buffer_live(buffer), *full = buffer->stride->full;
 	size_t each = smal_stride_summary_words(buffer->stride), words = buffer->stride->words;
+	uint32_t used = smal_words_count(live, words);
 	smal_word summary = 0;
-	uint32_t used = 0;
 
-	for (size_t w = 0; w < words; w++)
-		used += smal_word_count(live[w]);
 	for (size_t w = 0, bit = 0; w < words; bit++) {
 		bool room = false;
 
@@ -67,6 +66,36 @@ uint32_t smal_buffer_recount(struct smal_buffer *buffer)
 	buffer->used_slots = (uint16_t)used;
 	buffer->summary = summary;
 	return used;
+}
+
+bool smal_buffer_replace(struct smal_buffer *buffer, smal_word *old, uint32_t *freed)
+{
+	bool is_claimed = buffer->state == SMAL_BUFFER_CLAIMED;
+	smal_word *live = smal_buffer_live(buffer), any = 0, changed = 0;
+	size_t words = buffer->stride->words;
+	uint32_t used = buffer->used_slots;
+
+	if (is_claimed)
+		used = smal_words_count(old, words);
+	for (size_t w = 0; w < words; w++) {
+		smal_word was = old[w], is = live[w] & was;
+
+		live[w] = is;
+		old[w] = 0;
+		any |= is;
+		changed |= is ^ was;
+	}
+	*freed = 0;
+	if (changed == 0)
+		return false;
+	if (any == 0 && !is_claimed) {
+		buffer->used_slots = 0;
+		buffer->summary = buffer->stride->empty_summary;
+	} else {
+		smal_buffer_recount(buffer);
+	}
+	*freed = used - buffer->used_slots;
+	return true;
 }
 
 bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_t *base,
@@ -111,7 +140,7 @@ uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uin
 	smal_word *live = smal_buffer_live(buffer);
 	const smal_word *full = buffer->stride->full;
 	bool claimed = buffer->state == SMAL_BUFFER_CLAIMED;
-	uint32_t slots = 0;
+	uint32_t slots = 1;
 	size_t first, end, w;
 
 	/* In a heap full of holes, most have one slot. */
@@ -123,15 +152,18 @@ uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uin
 	}
 	range_bits(buffer, base, limit, &first, &end);
 	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
-		smal_word bits = full[w] & smal_bits_in_word(w, first, end);
+		smal_word bits = full[w];
 
+		if (SMAL_UNLIKELY(w << SMAL_WORD_LOG2 < first || (w + 1) << SMAL_WORD_LOG2 > end))
+			bits &= smal_bits_in_word(w, first, end);
 		SMAL_ASSERT((smal_word_load(&live[w]) & bits) == 0);
 		if (claimed)
 			smal_word_or(&live[w], bits);
 		else
 			live[w] |= bits;
-		slots += smal_word_count(bits);
 	}
+	if (buffer->stride->stride_bytes != 0)
+		slots = (uint32_t)((limit - base) * buffer->stride->reciprocal >> 44);
 	if (!claimed) {
 		buffer->used_slots = (uint16_t)(buffer->used_slots + slots);
 		smal_buffer_summarize(buffer, first >> SMAL_WORD_LOG2, w);

@@ -171,6 +171,43 @@ bool smal_stride_relist(struct smal_buffer *buffer, bool drop_empty)
 	return stays;
 }
 
+void smal_stride_place(struct smal_buffer *buffer)
+{
+	struct smal_stride *stride = buffer->stride;
+
+	smal_link_remove(&buffer->link);
+	buffer->state = buffer->used_slots == stride->slots ? SMAL_BUFFER_FULL : SMAL_BUFFER_ROOM;
+	if (buffer->state == SMAL_BUFFER_FULL)
+		smal_link_push(&stride->filled, &buffer->link);
+	else if (buffer->used_slots != 0)
+		smal_link_push(&stride->room, &buffer->link);
+	else
+		smal_link_insert(&stride->room, &buffer->link);
+}
+
+void smal_stride_drop(struct smal_buffer *buffer)
+{
+	smal_link_remove(&buffer->link);
+	smal_buffer_drop(buffer);
+}
+
+size_t smal_stride_trim(struct smal_stride *stride)
+{
+	struct smal_buffer *buffer;
+	size_t bytes = 0;
+
+	smal_os_lock_take(&stride->lock);
+	while (!smal_link_is_alone(&stride->room)) {
+		buffer = SMAL_CONTAINER(stride->room.prev, struct smal_buffer, link);
+		if (buffer->used_slots != 0)
+			break;
+		bytes += smal_buffer_bytes(buffer);
+		smal_stride_drop(buffer);
+	}
+	smal_os_lock_give(&stride->lock);
+	return bytes;
+}
+
 enum smal_released smal_stride_release(struct smal_buffer *buffer, uintptr_t slot,
                                        const void *claimer, bool drop_empty)
 {

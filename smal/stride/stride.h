@@ -152,6 +152,20 @@ bool smal_stride_settle_locked(struct smal_buffer *buffer, bool drop);
 uint32_t smal_buffer_recount(struct smal_buffer *buffer);
 bool smal_stride_relist(struct smal_buffer *buffer, bool drop);
 
+/* For who has the stride to itself: puts a buffer on the list it belongs on, an empty
+ * one behind all others with room; or gives it back to the space. */
+void smal_stride_place(struct smal_buffer *buffer);
+void smal_stride_drop(struct smal_buffer *buffer);
+
+/* Gives the empty buffers behind all others with room back to the space; returns their
+ * bytes. Any thread. */
+size_t smal_stride_trim(struct smal_stride *stride);
+
+/* For who has the stride to itself, after the masks have changed places: of the live
+ * slots, those stay that the old mask has too, and that is cleared. Sets how many it
+ * frees; returns false if none: then nothing else has changed. */
+bool smal_buffer_replace(struct smal_buffer *buffer, smal_word *old, uint32_t *freed);
+
 enum smal_released {
 	/* The slot was not in use. */
 	SMAL_RELEASED_NOTHING,
@@ -273,8 +287,8 @@ static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintp
 
 	if (stride->stride_bytes == 0)
 		return base;
-	return base + (uintptr_t)((address - base) * stride->reciprocal >> 44) *
-	              stride->stride_bytes;
+	return base +
+	       (uintptr_t)((address - base) * stride->reciprocal >> 44) * stride->stride_bytes;
 }
 
 /* Bytes of a slot. */
@@ -297,8 +311,7 @@ static inline uint32_t *smal_segment_owner(const struct smal_segment *segment, s
 /* The owner word of an id; 0 for one that is not in use. */
 static inline uint32_t smal_segment_owner_at(const struct smal_segment *segment, size_t id)
 {
-	if (!segment->direct &&
-	    id / SMAL_BLOCK_IDS >= smal_atomic_load(&segment->committed_blocks))
+	if (!segment->direct && id / SMAL_BLOCK_IDS >= smal_atomic_load(&segment->committed_blocks))
 		return 0;
 	return smal_atomic_load_u32(smal_segment_owner(segment, id));
 }

@@ -12,7 +12,7 @@
  *   6  a new buffer, if limits allow
  *   7  after a collection of need: 1 to 4 and 6 again
  *
- * A window is zeroed as it is opened, at most 4 KiB ahead, which also brings it
+ * A window is zeroed as it is opened, 16 KiB ahead at most, which also brings it
  * into the cache; memory that was never used is not zeroed again. Where a tool
  * watches or torture counts allocations, a window is one slot.
  */

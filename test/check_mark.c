@@ -509,7 +509,7 @@ START_TEST(test_no_trace)
 		heap_check();
 		memset(array, 0, COUNT * sizeof *array);
 		heap_collect();
-		for (int i = 0; i < 100000 / (round + 1); i++)
+		for (size_t i = 0; i < heap_scale(100000) / ((size_t)round + 1); i++)
 			heap_alloc(leaves[(round + 1) % 2]);
 		heap_check();
 	}

@@ -414,6 +414,13 @@ START_TEST(test_any_words)
 }
 END_TEST
 
+START_TEST(test_any_tagged_words)
+{
+	any_run(7, false);
+	any_run(sizeof(uintptr_t) == 8 ? (uintptr_t)0xffff000000000007 : 3, true);
+}
+END_TEST
+
 /* A collector that has nothing yet, and one whose objects all lie in segments of their
  * own. */
 START_TEST(test_no_segment)
@@ -710,6 +717,7 @@ static Suite *root_suite(void)
 
 	tcase_set_timeout(any, 60);
 	tcase_add_test(any, test_any_words);
+	tcase_add_test(any, test_any_tagged_words);
 	tcase_add_test(any, test_no_segment);
 	suite_add_tcase(suite, any);
 

@@ -71,11 +71,12 @@ static SMAL_ALWAYS_INLINE uintptr_t *look(struct smal_marker *marker, const stru
 	offset += slot - within;
 	/* Behind the last slot no live bit is ever set. */
 	live = mark_object(view, scan, offset, together, &top);
-	/* No slot ends there, or it does not count. */
+	/* No slot ends there, or it does not count; one of another buffer may be of
+	 * another kind. */
+	if (SMAL_UNLIKELY(within == 0))
+		return mark_slow(marker, address, true, top);
 	if (slot != within || (live && (scan->flags & SMAL_SCAN_COMPACT) != 0))
 		return top;
-	if (SMAL_UNLIKELY(slot == 0))
-		return mark_slow(marker, address, true, top);
 	mark_object(view, scan, offset - scan->slot_bytes, together, &top);
 	return top;
 }

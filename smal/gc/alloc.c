@@ -31,7 +31,8 @@ static struct smal_parcel *parcel_of(struct smal_attached *thread, const struct 
 
 /* Makes [base, limit), whose live bits have been set, the parcel's window. */
 static void open_window(struct smal_attached *thread, struct smal_hole *hole,
-                        struct smal_buffer *buffer, uintptr_t base, uintptr_t limit, uint32_t slots)
+                        struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
+                        uint32_t slots)
 {
 	struct smal_parcel *parcel = parcel_of(thread, hole->kind);
 	uintptr_t start = smal_buffer_base(buffer);
@@ -94,15 +95,16 @@ static bool refill(struct smal_attached *thread, struct smal_hole *hole)
 			smal_stride_unclaim(hole->buffer);
 		}
 		hole->buffer = smal_stride_claim(&kind->stride, hole);
-		hole->next = hole->limit = hole->buffer != NULL ? smal_buffer_base(hole->buffer)
-		                                                : 0;
+		hole->next = hole->limit =
+			hole->buffer != NULL ? smal_buffer_base(hole->buffer) : 0;
 		if (hole->buffer == NULL)
 			return false;
 	}
 }
 
 /* Adds a buffer to a kind within the limits; NULL leaves the reason. */
-static struct smal_buffer *grow(struct smal_attached *thread, struct smal_kind *kind, size_t bytes)
+static struct smal_buffer *grow(struct smal_attached *thread, struct smal_kind *kind,
+                                size_t bytes)
 {
 	struct smal_gc *gc = thread->gc;
 	struct smal_buffer *buffer;
@@ -365,7 +367,8 @@ static unsigned class_for(size_t bytes, size_t alignment)
 	return (unsigned)index;
 }
 
-void *smal_alloc_bytes_slow(struct smal_thread *public, struct smal_type *public_type, size_t bytes)
+void *smal_alloc_bytes_slow(struct smal_thread *public, struct smal_type *public_type,
+                            size_t bytes)
 {
 	enum smal_error error = alloc_check(public, public_type, true, "smal_alloc_bytes");
 	struct smal_attached *thread = smal_attached(public);

@@ -48,17 +48,16 @@ struct pause {
 static void define_marks(struct smal_gc *gc)
 {
 	SMAL_EACH_KIND(gc, kind)
-	SMAL_EACH_BUFFER(kind, buffer)
-	smal_os_tool_allow(smal_buffer_mask(buffer, gc->live ^ 1),
-	                   kind->stride.words * sizeof(smal_word));
+		SMAL_EACH_BUFFER(kind, buffer)
+			smal_os_tool_allow(smal_buffer_mask(buffer, gc->live ^ 1),
+			                   kind->stride.words * sizeof(smal_word));
 }
 
 /* Objects that are roots: of types that are not swept this time. */
 static void mark_unswept(struct smal_gc *gc, struct smal_marker *marker, uint64_t number)
 {
 	marker->root = "immortal";
-	SMAL_EACH_KIND(gc, kind)
-	{
+	SMAL_EACH_KIND(gc, kind) {
 		const struct smal_type_desc *desc = &kind->type->desc;
 
 		if ((desc->flags & SMAL_TYPE_IMMORTAL) != 0 ||
@@ -71,9 +70,9 @@ static void mark_unswept(struct smal_gc *gc, struct smal_marker *marker, uint64_
 static void keep_freeing(struct smal_gc *gc)
 {
 	SMAL_EACH_THREAD(gc, thread)
-	for (const struct smal_freeing *at = thread->freeing; at != NULL; at = at->up)
-		smal_bit_set(smal_buffer_mask(at->buffer, gc->live ^ 1),
-		             smal_buffer_bit(at->buffer, at->slot));
+		for (const struct smal_freeing *at = thread->freeing; at != NULL; at = at->up)
+			smal_bit_set(smal_buffer_mask(at->buffer, gc->live ^ 1),
+			             smal_buffer_bit(at->buffer, at->slot));
 }
 
 /* Everything between what the roots reach and the sweep, in the order that
@@ -120,7 +119,7 @@ static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
 		pause->why = smal_verify_marks(gc);
 	if (gc->lost_stack != 0)
 		SMAL_EACH_KIND(gc, kind)
-	smal_mark_kind_bits(&marker, kind);
+			smal_mark_kind_bits(&marker, kind);
 	pause->lost_stack = gc->lost_stack;
 	deal_with_weak(gc, &marker, pause);
 	keep_freeing(gc);
@@ -133,18 +132,17 @@ static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
 
 static void count(struct smal_gc *gc, struct smal_collection *collection)
 {
-	SMAL_EACH_KIND(gc, kind)
-	{
+	SMAL_EACH_KIND(gc, kind) {
 		const struct smal_counts *counts = &kind->counts;
 		uint64_t slots = counts->claimed_slots - smal_kind_ahead(kind) -
 		                 counts->freed_slots - kind->pending_slots;
 
 		collection->live_objects += slots;
-		collection->live_bytes += kind->stride.stride_bytes != 0
-		                                  ? slots * kind->stride.stride_bytes
-		                                  : counts->claimed_large_bytes -
-		                                            counts->freed_large_bytes -
-		                                            kind->pending_large_bytes;
+		collection->live_bytes +=
+			kind->stride.stride_bytes != 0
+				? slots * kind->stride.stride_bytes
+				: counts->claimed_large_bytes - counts->freed_large_bytes -
+					  kind->pending_large_bytes;
 	}
 }
 
@@ -165,7 +163,8 @@ static void log_collection(const struct smal_collection *collection)
 {
 	smal_log("smal: collection %llu%s: %llu us, live %llu objects %llu bytes, "
 	         "dead %llu objects, heap %llu -> %llu bytes\n",
-	         (unsigned long long)collection->number, collection->on_demand ? " on demand" : "",
+	         (unsigned long long)collection->number,
+	         collection->on_demand ? " on demand" : "",
 	         (unsigned long long)collection->pause_ns / 1000,
 	         (unsigned long long)collection->live_objects,
 	         (unsigned long long)collection->live_bytes,
@@ -238,15 +237,14 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 	collection->heap_bytes_before = gc->heap_bytes;
 	gc->statics = &pause->statics;
 	SMAL_EACH_THREAD(gc, thread)
-	smal_thread_retract(thread);
+		smal_thread_retract(thread);
 	prepare(gc, pause);
 	mark_all(gc, pause);
 	tidy(gc, pause);
 	collection->mark_ns = smal_os_clock_ns() - collection->start_ns - collection->stop_ns;
 	gc->live ^= 1;
 	smal_sweep(gc, collection);
-	SMAL_EACH_THREAD(gc, thread)
-	{
+	SMAL_EACH_THREAD(gc, thread) {
 		smal_thread_forget(thread);
 		smal_thread_restore(thread);
 	}
@@ -379,8 +377,7 @@ static void set_torture(struct smal_gc *gc, uintptr_t low, void *argument)
 {
 	(void)low;
 	gc->torture = *(const unsigned *)argument;
-	SMAL_EACH_THREAD(gc, thread)
-	{
+	SMAL_EACH_THREAD(gc, thread) {
 		thread->torture_left = gc->torture;
 		/* Windows that are open would be used up without being asked. */
 		smal_holes_close(thread);

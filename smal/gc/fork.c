@@ -21,10 +21,10 @@
 
 enum { POLL_NS = 20000 };
 
-#define EACH_GC(gc)                                                                     \
-	for (struct smal_gc *gc =                                                       \
-	             SMAL_CONTAINER(smal_process.instances.next, struct smal_gc, link); \
-	     &gc->link != &smal_process.instances;                                      \
+#define EACH_GC(gc)                                                                         \
+	for (struct smal_gc *gc =                                                           \
+		     SMAL_CONTAINER(smal_process.instances.next, struct smal_gc, link);     \
+	     &gc->link != &smal_process.instances;                                          \
 	     gc = SMAL_CONTAINER(gc->link.next, struct smal_gc, link))
 
 /* The attachments that left for the fork's sake, of the forking thread. */
@@ -61,8 +61,8 @@ static void freeze(struct smal_gc *gc)
 	}
 	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_FORKING);
 	SMAL_EACH_THREAD(gc, thread)
-	if (!is_mine(thread))
-		smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_FREEZE);
+		if (!is_mine(thread))
+			smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_FREEZE);
 	smal_os_lock_give(&gc->lock);
 }
 
@@ -72,15 +72,14 @@ static bool somebody_is_inside(struct smal_gc *gc)
 
 	smal_os_lock_take(&gc->lock);
 	SMAL_EACH_THREAD(gc, thread)
-	inside |= !is_mine(thread) && smal_atomic_load_u32(&thread->inside) != 0;
+		inside |= !is_mine(thread) && smal_atomic_load_u32(&thread->inside) != 0;
 	smal_os_lock_give(&gc->lock);
 	return inside;
 }
 
 static void thaw(struct smal_gc *gc)
 {
-	SMAL_EACH_THREAD(gc, thread)
-	{
+	SMAL_EACH_THREAD(gc, thread) {
 		smal_atomic_clear_u32(&thread->public.poll, SMAL_POLL_FREEZE);
 		smal_os_wake(&thread->public.poll);
 	}
@@ -116,14 +115,13 @@ static void before_fork(void)
 	has_left = true;
 	smal_os_lock_take(&smal_os_instances_lock);
 	EACH_GC(gc)
-	freeze(gc);
-	EACH_GC(gc)
-	{
+		freeze(gc);
+	EACH_GC(gc) {
 		while (somebody_is_inside(gc))
 			smal_os_wait(&unused, 0, POLL_NS);
 	}
 	EACH_GC(gc)
-	smal_os_lock_take(&gc->lock);
+		smal_os_lock_take(&gc->lock);
 	lower_locks(smal_os_lock_take);
 }
 
@@ -138,8 +136,7 @@ static void after_in_parent(void)
 	if (!has_left)
 		return;
 	lower_locks(smal_os_lock_give);
-	EACH_GC(gc)
-	{
+	EACH_GC(gc) {
 		thaw(gc);
 		smal_os_lock_give(&gc->lock);
 	}
@@ -162,8 +159,7 @@ static void after_in_child(void)
 	smal_crew_forked();
 	lower_locks(renew);
 	renew(&smal_os_instances_lock);
-	EACH_GC(gc)
-	{
+	EACH_GC(gc) {
 		struct smal_link *link, *next;
 
 		renew(&gc->lock);

@@ -147,7 +147,12 @@ struct smal_statics {
 	size_t count, capacity;
 };
 
-enum smal_root_kind { SMAL_ROOT_SLOT, SMAL_ROOT_RANGE, SMAL_ROOT_FUNCTION, SMAL_ROOT_STATIC };
+enum smal_root_kind {
+	SMAL_ROOT_SLOT,
+	SMAL_ROOT_RANGE,
+	SMAL_ROOT_FUNCTION,
+	SMAL_ROOT_STATIC
+};
 
 struct smal_root {
 	struct smal_link link;
@@ -254,7 +259,7 @@ static inline struct smal_owned_type *smal_owned(const struct smal_type *type)
 	return SMAL_CONTAINER(type, struct smal_owned_type, public);
 }
 
-#define SMAL_EACH_KIND(gc, kind)                                                        \
+#define SMAL_EACH_KIND(gc, kind)                                                      \
 	for (unsigned kind##_index = 1; kind##_index < (gc)->kinds_top; kind##_index++) \
 		for (struct smal_kind *kind = (gc)->kinds[kind##_index]; kind != NULL; kind = NULL)
 
@@ -279,7 +284,7 @@ static inline struct smal_buffer *smal_kind_next_buffer(struct smal_kind *kind,
 	}
 }
 
-#define SMAL_EACH_BUFFER(kind, buffer)                                                       \
+#define SMAL_EACH_BUFFER(kind, buffer)                                                   \
 	for (struct smal_buffer *buffer = smal_kind_next_buffer(kind, NULL); buffer != NULL; \
 	     buffer = smal_kind_next_buffer(kind, &buffer->link))
 

@@ -21,8 +21,7 @@ enum {
 };
 
 /* A space of the process's, made if it is not there yet; or NULL. */
-static struct smal_space *process_space(volatile AO_t *place,
-                                        const struct smal_space_options *options)
+static struct smal_space *process_space(volatile AO_t *place, const struct smal_space_options *options)
 {
 	struct smal_space *space = smal_atomic_load_pointer(place);
 
@@ -57,8 +56,8 @@ static bool process_spaces(struct smal_space **space, struct smal_space **books)
 	return *space != NULL;
 }
 
-static enum smal_error options_copy(struct smal_gc_options *to, const struct smal_gc_options *from,
-                                    const char *function)
+static enum smal_error options_copy(struct smal_gc_options *to,
+                                    const struct smal_gc_options *from, const char *function)
 {
 	size_t bytes;
 
@@ -67,8 +66,8 @@ static enum smal_error options_copy(struct smal_gc_options *to, const struct sma
 		return SMAL_OK;
 	bytes = from->options_bytes != 0 ? from->options_bytes : sizeof *to;
 	if (bytes > 4096)
-		return smal_fail(SMAL_ERROR_INVALID, function, "options_bytes is wrong", NULL,
-		                 "%zu", bytes);
+		return smal_fail(SMAL_ERROR_INVALID, function, "options_bytes is wrong", NULL, "%zu",
+		                 bytes);
 	memcpy(to, from, smal_min(bytes, sizeof *to));
 	return smal_pace_check_options(to, function);
 }
@@ -98,8 +97,7 @@ static enum smal_error instance_create(struct smal_space *space, struct smal_spa
 
 	if (gc == NULL)
 		return SMAL_ERROR_NO_MEMORY;
-	run = smal_space_take(books, TABLE_BYTES + QUEUE_BYTES, SMAL_CHUNK,
-	                      &zeroed);
+	run = smal_space_take(books, TABLE_BYTES + QUEUE_BYTES, SMAL_CHUNK, &zeroed);
 	if (run == NULL) {
 		smal_element_give(books, gc);
 		return SMAL_ERROR_NO_MEMORY;

@@ -102,8 +102,7 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 	                           &buffer, &scan);
 	if (slot == 0)
 		return 0;
-	if (source == SMAL_FROM_OBJECT && slot != address &&
-	    (scan->flags & SMAL_SCAN_INTERIOR) == 0)
+	if (source == SMAL_FROM_OBJECT && slot != address && (scan->flags & SMAL_SCAN_INTERIOR) == 0)
 		return 0;
 	/* What ends where an object begins is left alone if it is small: else each
 	 * pointer on the stack would keep the object before its own. */
@@ -218,7 +217,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *mark_word(struct smal_marker *marker,
 /* ---- Scanning ---- */
 
 static SMAL_ALWAYS_INLINE const struct smal_scan *scan_of(const struct smal_view *view,
-                                                          uintptr_t object)
+                                                         uintptr_t object)
 {
 	uintptr_t offset = object - view->base;
 

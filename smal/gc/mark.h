@@ -130,7 +130,8 @@ void smal_mark_stacks(struct smal_marker *marker);
 
 /* Has `marked` called, or no more (NULL). */
 void smal_marker_watch(struct smal_marker *marker,
-                       void (*marked)(struct smal_marker *marker, uintptr_t object), void *watcher);
+                       void (*marked)(struct smal_marker *marker, uintptr_t object),
+                       void *watcher);
 
 /* What a word is, as marks go. */
 enum smal_fate {

@@ -76,7 +76,8 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 }
 
 void smal_marker_watch(struct smal_marker *marker,
-                       void (*marked)(struct smal_marker *marker, uintptr_t object), void *watcher)
+                       void (*marked)(struct smal_marker *marker, uintptr_t object),
+                       void *watcher)
 {
 	struct smal_marker fresh;
 

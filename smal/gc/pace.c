@@ -91,9 +91,10 @@ static size_t pace_target(const struct smal_gc *gc, uint64_t live)
 		break;
 	case SMAL_PACE_BALANCE:
 		/* Until there are rates: one and one. */
-		grown = (double)live +
-		        root((double)live * bytes *
-		             (gc->marking_rate > 0 ? gc->allocation_rate / gc->marking_rate : 1));
+		grown = (double)live + root((double)live * bytes *
+		                            (gc->marking_rate > 0 ? gc->allocation_rate /
+		                                                            gc->marking_rate
+		                                                  : 1));
 		break;
 	case SMAL_PACE_GROWTH:
 	case SMAL_PACE_OFF:
@@ -161,7 +162,8 @@ static void set_early(struct smal_gc *gc, const struct smal_collection *collecti
                       uint64_t pause_ns)
 {
 	size_t in_use = gc->heap_bytes - gc->empty_bytes + external_bytes(gc);
-	double heap = (double)collection->heap_bytes_before + 1, early = (double)in_use + EARLY_MOST;
+	double heap = (double)collection->heap_bytes_before + 1,
+	       early = (double)in_use + EARLY_MOST;
 	double still = (double)(collection->stop_ns + collection->mark_ns);
 	double rest = ((double)pause_ns - still) * (early < heap ? early / heap : 1);
 	double bytes = gc->allocation_rate * (still + rest) * EARLY_TIMES;
@@ -181,16 +183,16 @@ void smal_pace_update(struct smal_gc *gc, const struct smal_collection *collecti
 {
 	uint64_t live = collection->live_bytes + external_bytes(gc);
 	uint64_t now = smal_os_clock_ns();
-	struct smal_pace_input input = { .live_bytes = collection->live_bytes,
-		                         .heap_bytes = gc->heap_bytes,
-		                         .external_bytes = external_bytes(gc),
-		                         .allocated_bytes = gc->allocated_bytes,
-		                         .run_ns = collection->start_ns - gc->resumed_ns,
-		                         .pause_ns = now - collection->start_ns,
-		                         .soft_limit_bytes = gc->soft_limit_bytes,
-		                         .limit_bytes = gc->options.limit_bytes != 0
-		                                                ? gc->options.limit_bytes
-		                                                : SIZE_MAX };
+	struct smal_pace_input input = {
+		.live_bytes = collection->live_bytes,
+		.heap_bytes = gc->heap_bytes,
+		.external_bytes = external_bytes(gc),
+		.allocated_bytes = gc->allocated_bytes,
+		.run_ns = collection->start_ns - gc->resumed_ns,
+		.pause_ns = now - collection->start_ns,
+		.soft_limit_bytes = gc->soft_limit_bytes,
+		.limit_bytes = gc->options.limit_bytes != 0 ? gc->options.limit_bytes : SIZE_MAX
+	};
 
 	smooth(&gc->allocation_rate, (double)input.allocated_bytes / ((double)input.run_ns + 1000));
 	smooth(&gc->marking_rate,
@@ -267,8 +269,7 @@ bool smal_pace_wants_collection(const struct smal_gc *gc, size_t bytes)
 static enum smal_error pace_check(enum smal_pace pace, unsigned percent, const char *function)
 {
 	if ((unsigned)pace > SMAL_PACE_BALANCE)
-		return smal_fail(SMAL_ERROR_INVALID, function, "unknown pace", NULL, "%d",
-		                 (int)pace);
+		return smal_fail(SMAL_ERROR_INVALID, function, "unknown pace", NULL, "%d", (int)pace);
 	if (percent > 10000)
 		return smal_fail(SMAL_ERROR_INVALID, function, "pace_percent is over 10000", NULL,
 		                 "%u", percent);
@@ -351,12 +352,13 @@ enum smal_error smal_gc_set_shortage(struct smal_gc *gc, smal_shortage_function 
 	return SMAL_OK;
 }
 
-enum smal_error smal_pace_check_options(const struct smal_gc_options *options, const char *function)
+enum smal_error smal_pace_check_options(const struct smal_gc_options *options,
+                                        const char *function)
 {
 	enum smal_error error = pace_check(options->pace, options->pace_percent, function);
 
 	if (error == SMAL_OK && options->stop_signal != 0 && options->exact_stacks)
-		error = smal_fail(SMAL_ERROR_INVALID, function, "stop_signal with exact_stacks",
-		                  NULL, "signal %d", options->stop_signal);
+		error = smal_fail(SMAL_ERROR_INVALID, function, "stop_signal with exact_stacks", NULL,
+		                  "signal %d", options->stop_signal);
 	return error;
 }

@@ -24,7 +24,10 @@
 
 #include <string.h>
 
-enum { FAST_WALKS = 2, PAIR_BYTES = sizeof(struct smal_pair) };
+enum {
+	FAST_WALKS = 2,
+	PAIR_BYTES = sizeof(struct smal_pair)
+};
 
 /* ---- Walking ---- */
 
@@ -56,7 +59,7 @@ void smal_inner_each(struct smal_gc *gc, enum smal_inner_type which, unsigned ma
 		if (gc->kinds[i] == NULL)
 			continue;
 		SMAL_EACH_BUFFER(gc->kinds[i], buffer)
-		each_in_buffer(buffer, mask, visit, user);
+			each_in_buffer(buffer, mask, visit, user);
 	}
 }
 
@@ -98,8 +101,8 @@ static void visit_finalizer(void *object, void *user)
 		walk->visit(object, finalizer->object, (uintptr_t)finalizer->value, walk->user);
 }
 
-void smal_pairs_each(struct smal_gc *gc, unsigned mask, bool finalizers, smal_pair_visitor *visit,
-                     void *user)
+void smal_pairs_each(struct smal_gc *gc, unsigned mask, bool finalizers,
+                     smal_pair_visitor *visit, void *user)
 {
 	struct walk walk = { visit, user };
 

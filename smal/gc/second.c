@@ -76,10 +76,10 @@ static void find(struct smal_second *second, uintptr_t address, bool interior, u
 	at = set_place(second, object);
 	if (second->set[at] != 0)
 		return;
-	second->found[second->found_count++] =
-		(struct smal_found){ object, second->parent,
-		                     second->parent == SMAL_FOUND_NONE ? second->marker.root : NULL,
-		                     place };
+	second->found[second->found_count++] = (struct smal_found){
+		object, second->parent,
+		second->parent == SMAL_FOUND_NONE ? second->marker.root : NULL, place
+	};
 	second->set[at] = second->found_count;
 }
 
@@ -120,8 +120,7 @@ static void scan(struct smal_second *second, uintptr_t object)
 		break;
 	case SMAL_MARK_CALLBACK:
 		second->marker.place = 0;
-		find(second, (uintptr_t)desc->mark(&second->marker, (void *)object) & keep, false,
-		     0);
+		find(second, (uintptr_t)desc->mark(&second->marker, (void *)object) & keep, false, 0);
 		break;
 	case SMAL_MARK_LAYOUT:
 	case SMAL_MARK_CONSERVATIVE:
@@ -140,8 +139,9 @@ static void pair(void *holder, uintptr_t key, uintptr_t value, void *user)
 	uintptr_t keep = second->marker.view.keep, object = object_at(second, key & keep, false);
 	size_t number = smal_second_number(second, (uintptr_t)holder);
 
-	if (number == SMAL_FOUND_NONE || (object == (key & keep) && object != 0 &&
-	                                  smal_second_number(second, object) == SMAL_FOUND_NONE))
+	if (number == SMAL_FOUND_NONE ||
+	    (object == (key & keep) && object != 0 &&
+	     smal_second_number(second, object) == SMAL_FOUND_NONE))
 		return;
 	second->parent = number;
 	find(second, value & keep, false, 0);
@@ -157,8 +157,7 @@ static void unswept(struct smal_second *second)
 {
 	struct smal_gc *gc = second->gc;
 
-	SMAL_EACH_KIND(gc, kind)
-	{
+	SMAL_EACH_KIND(gc, kind) {
 		const struct smal_type_desc *desc = &kind->type->desc;
 
 		if ((desc->flags & SMAL_TYPE_IMMORTAL) == 0 &&
@@ -166,10 +165,10 @@ static void unswept(struct smal_second *second)
 		     (gc->stats.collections + 1) % desc->collections_per_sweep == 0))
 			continue;
 		SMAL_EACH_BUFFER(kind, buffer)
-		for (uintptr_t slot = 0; slot < buffer->stride->slots; slot++)
-			find(second,
-			     smal_buffer_base(buffer) + slot * smal_buffer_slot_bytes(buffer),
-			     false, 0);
+			for (uintptr_t slot = 0; slot < buffer->stride->slots; slot++)
+				find(second,
+				     smal_buffer_base(buffer) + slot * smal_buffer_slot_bytes(buffer),
+				     false, 0);
 	}
 }
 
@@ -183,8 +182,7 @@ static void sort_buffers(const struct smal_buffer **buffers, size_t count)
 			const struct smal_buffer *buffer = buffers[i];
 			size_t j = i;
 
-			for (; j >= gap &&
-			       smal_buffer_base(buffers[j - gap]) > smal_buffer_base(buffer);
+			for (; j >= gap && smal_buffer_base(buffers[j - gap]) > smal_buffer_base(buffer);
 			     j -= gap)
 				buffers[j] = buffers[j - gap];
 			buffers[j] = buffer;
@@ -199,14 +197,13 @@ bool smal_second_init(struct smal_second *second, struct smal_gc *gc)
 	char *run;
 
 	*second = (struct smal_second){ .gc = gc, .parent = SMAL_FOUND_NONE };
-	SMAL_EACH_KIND(gc, kind)
-	{
+	SMAL_EACH_KIND(gc, kind) {
 		objects += kind->counts.claimed_slots - kind->counts.freed_slots;
 		buffers += kind->stride.buffers;
 	}
 	second->set_slots = objects * 2;
-	second->run_bytes = second->set_slots * sizeof(size_t) +
-	                    objects * sizeof(struct smal_found) + buffers * sizeof(void *);
+	second->run_bytes = second->set_slots * sizeof(size_t) + objects * sizeof(struct smal_found) +
+	                    buffers * sizeof(void *);
 	run = smal_space_take(gc->books, second->run_bytes, SMAL_CHUNK, &zeroed);
 	if (run == NULL)
 		return false;
@@ -216,8 +213,8 @@ bool smal_second_init(struct smal_second *second, struct smal_gc *gc)
 	second->found = (void *)(second->set + second->set_slots);
 	second->buffers = (void *)(second->found + objects);
 	SMAL_EACH_KIND(gc, kind)
-	SMAL_EACH_BUFFER(kind, buffer)
-	second->buffers[second->buffer_count++] = buffer;
+		SMAL_EACH_BUFFER(kind, buffer)
+			second->buffers[second->buffer_count++] = buffer;
 	sort_buffers(second->buffers, second->buffer_count);
 	second->marker =
 		(struct smal_marker){ .view = { .keep = ~gc->options.tag_mask, .span = SIZE_MAX },

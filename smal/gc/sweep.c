@@ -153,7 +153,8 @@ void smal_sweep_empty(struct smal_gc *gc)
 		smal_holes_close(thread);
 	SMAL_EACH_KIND(gc, kind) {
 		SMAL_LIST_EACH_SAFE(link, &kind->stride.room) {
-			struct smal_buffer *buffer = SMAL_CONTAINER(link, struct smal_buffer, link);
+			struct smal_buffer *buffer =
+				SMAL_CONTAINER(link, struct smal_buffer, link);
 
 			if (buffer->used_slots == 0)
 				smal_stride_settle(buffer, true);

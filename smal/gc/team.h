@@ -21,10 +21,7 @@
 
 #include <smal/gc/mark.h>
 
-enum {
-	SMAL_CHUNKS = 32,
-	SMAL_CHUNK_WORDS = 512
-};
+enum { SMAL_CHUNKS = 32, SMAL_CHUNK_WORDS = 512 };
 
 struct smal_handover {
 	size_t count;

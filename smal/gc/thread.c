@@ -123,15 +123,14 @@ enum smal_error smal_thread_check(const struct smal_thread *public, enum smal_ac
 	if (smal_atomic_load_relaxed(&thread->os_id) != smal_os_thread_id() && smal_crew_is_here())
 		return fail_marking(function);
 	if (smal_atomic_load_relaxed(&thread->os_id) != smal_os_thread_id())
-		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached",
-		                 public, "%s", "another thread's attachment");
+		return smal_fail(SMAL_ERROR_NOT_ATTACHED, function, "thread is not attached", public,
+		                 "%s", "another thread's attachment");
 	if ((thread->activity != SMAL_IDLE && thread->activity != most) || is_away(thread))
 		return fail_busy(thread, function);
 	/* A signal handler that interrupted libsmal. */
 	if (smal_atomic_load_relaxed_u32(&thread->inside) != 0)
-		return smal_fail(
-			SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
-			"inside of libsmal: by a signal handler, or a function of a map's");
+		return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
+		                 "inside of libsmal: by a signal handler, or a function of a map's");
 	return SMAL_OK;
 }
 
@@ -202,11 +201,8 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 		thread->os_thread = smal_os_thread();
 		thread->torture_left = gc->torture;
 		thread->error = SMAL_OK;
-		thread->own = (struct smal_fiber){ .magic = SMAL_MAGIC_FIBER,
-			                           .gc = gc,
-			                           .base = base,
-			                           .limit = limit,
-			                           .thread = (uintptr_t)thread };
+		thread->own = (struct smal_fiber){ .magic = SMAL_MAGIC_FIBER, .gc = gc, .base = base,
+			                           .limit = limit, .thread = (uintptr_t)thread };
 		thread->current = &thread->own;
 		smal_link_init(&thread->active);
 		smal_link_insert(&gc->threads, &thread->link);
@@ -379,8 +375,7 @@ uint64_t smal_kind_ahead(const struct smal_kind *kind)
 {
 	uint64_t slots = 0;
 
-	SMAL_EACH_THREAD(kind->type->gc, thread)
-	{
+	SMAL_EACH_THREAD(kind->type->gc, thread) {
 		const struct smal_hole *hole = &thread->holes[kind->index];
 		uintptr_t base, limit;
 

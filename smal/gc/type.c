@@ -31,8 +31,7 @@ static enum smal_error desc_check(const struct smal_type_desc *desc, const char 
 	size_t words = desc->bytes / sizeof(uintptr_t);
 
 	if (desc->name == NULL)
-		return smal_fail(SMAL_ERROR_INVALID, function, "a type needs a name", NULL, "%s",
-		                 "");
+		return smal_fail(SMAL_ERROR_INVALID, function, "a type needs a name", NULL, "%s", "");
 	if (desc->alignment != 0 &&
 	    (!smal_is_power_of_two(desc->alignment) || desc->alignment > LARGEST_ALIGNMENT))
 		return smal_fail(SMAL_ERROR_INVALID, function,
@@ -48,11 +47,10 @@ static enum smal_error desc_check(const struct smal_type_desc *desc, const char 
 		return smal_fail(SMAL_ERROR_INVALID, function, "mark function is missing", NULL,
 		                 "type %s", desc->name);
 	if (desc->collections_per_sweep > 65535)
-		return smal_fail(SMAL_ERROR_INVALID, function,
-		                 "collections_per_sweep is over 65535", NULL, "%u for type %s",
-		                 desc->collections_per_sweep, desc->name);
-	if ((desc->flags &
-	     ~(SMAL_TYPE_INTERIOR | SMAL_TYPE_IMMORTAL | SMAL_TYPE_MOSTLY_UNCHANGING)) != 0)
+		return smal_fail(SMAL_ERROR_INVALID, function, "collections_per_sweep is over 65535",
+		                 NULL, "%u for type %s", desc->collections_per_sweep, desc->name);
+	if ((desc->flags & ~(SMAL_TYPE_INTERIOR | SMAL_TYPE_IMMORTAL |
+	                     SMAL_TYPE_MOSTLY_UNCHANGING)) != 0)
 		return smal_fail(SMAL_ERROR_INVALID, function, "unknown flags", NULL,
 		                 "%#x for type %s", desc->flags, desc->name);
 	if (desc->marking != SMAL_MARK_LAYOUT)
@@ -74,7 +72,7 @@ static enum smal_error desc_check(const struct smal_type_desc *desc, const char 
 /* The stride of a fixed size. */
 static size_t stride_of(const struct smal_type_desc *desc)
 {
-	size_t alignment = desc->alignment != 0                             ? desc->alignment
+	size_t alignment = desc->alignment != 0 ? desc->alignment
 	                   : desc->bytes % 16 <= 8 && desc->bytes % 16 != 0 ? 8
 	                                                                    : 16;
 
@@ -162,8 +160,8 @@ static struct smal_kind *kind_create(struct smal_owned_type *type, unsigned clas
 	if (stride_bytes != 0) {
 		window = smal_max(SMAL_WINDOW_BYTES,
 		                  smal_min(stride_bytes * SMAL_WINDOW_SLOTS, SMAL_WINDOW_MOST));
-		kind->window_bytes = (uint32_t)smal_max(window / stride_bytes * stride_bytes,
-		                                        stride_bytes);
+		kind->window_bytes =
+			(uint32_t)smal_max(window / stride_bytes * stride_bytes, stride_bytes);
 	}
 	kind->index = (uint16_t)index;
 	scan_init(&gc->scans[index], kind);
@@ -236,7 +234,7 @@ static void grow_tables(struct smal_gc *gc, unsigned top)
 	for (; gc->kinds_top < top; gc->kinds_top++) {
 		gc->kinds[gc->kinds_top] = NULL;
 		SMAL_EACH_THREAD(gc, thread)
-		clear_entry(thread, gc->kinds_top);
+			clear_entry(thread, gc->kinds_top);
 		SMAL_LIST_EACH(link, &gc->spare_threads)
 			clear_entry(SMAL_CONTAINER(link, struct smal_attached, link),
 			            gc->kinds_top);
@@ -275,8 +273,7 @@ static enum smal_error type_init(struct smal_owned_type *type, struct smal_gc *g
 
 	if (first == 0)
 		return SMAL_ERROR_TOO_MANY;
-	*type = (struct smal_owned_type){ .gc = gc,
-		                          .first_kind = (uint16_t)first,
+	*type = (struct smal_owned_type){ .gc = gc, .first_kind = (uint16_t)first,
 		                          .kind_count = (uint16_t)count };
 	if (!copy_desc(type, desc))
 		return SMAL_ERROR_NO_MEMORY;
@@ -367,13 +364,13 @@ static void kinds_fini(struct smal_owned_type *type)
 		if (kind == NULL)
 			continue;
 		SMAL_EACH_THREAD(gc, thread)
-		if (thread->holes[i].kind != NULL)
-			smal_hole_close(thread, &thread->holes[i]);
+			if (thread->holes[i].kind != NULL)
+				smal_hole_close(thread, &thread->holes[i]);
 		smal_pace_heap(gc, 0 - kind->stride.heap_bytes);
 		gc->stats.objects.allocated_objects += kind->counts.claimed_slots;
-		gc->stats.objects.allocated_bytes += kind->counts.claimed_slots *
-		                                             kind->stride.stride_bytes +
-		                                     kind->counts.claimed_large_bytes;
+		gc->stats.objects.allocated_bytes +=
+			kind->counts.claimed_slots * kind->stride.stride_bytes +
+			kind->counts.claimed_large_bytes;
 		smal_stride_fini(&kind->stride);
 		gc->kinds[i] = NULL;
 		smal_element_give(gc->books, kind);
@@ -395,14 +392,14 @@ static void type_end(struct smal_gc *gc, uintptr_t low, void *argument)
 
 	(void)low;
 	SMAL_EACH_THREAD(gc, thread)
-	smal_thread_retract(thread);
+		smal_thread_retract(thread);
 	for (unsigned i = type->first_kind; i < type->first_kind + type->kind_count; i++)
 		if (gc->kinds[i] != NULL)
 			ending->live += gc->kinds[i]->counts.claimed_slots -
 			                smal_kind_ahead(gc->kinds[i]) -
 			                gc->kinds[i]->counts.freed_slots;
 	SMAL_EACH_THREAD(gc, thread)
-	smal_thread_restore(thread);
+		smal_thread_restore(thread);
 	if (ending->live != 0)
 		return;
 	kinds_fini(type);
@@ -420,8 +417,7 @@ enum smal_error smal_type_destroy(struct smal_type *public)
 
 	SMAL_REQUIRE(public != NULL && type->magic == SMAL_MAGIC_TYPE, SMAL_ERROR_INVALID,
 	             "not a type", public, "%s",
-	             public != NULL && type->magic == SMAL_MAGIC_GONE ? "a type that has ended"
-	                                                              : "");
+	             public != NULL && type->magic == SMAL_MAGIC_GONE ? "a type that has ended" : "");
 	error = smal_gc_check(type->gc, __func__);
 	if (error != SMAL_OK)
 		return error;

@@ -136,7 +136,8 @@ static const char *check_number(const struct smal_gc *gc, const struct smal_kind
 {
 	const struct smal_owned_type *type = kind->type;
 
-	if (kind->index != index || kind->stride.class % SMAL_KINDS != index || kind->stride.owner != gc->owner ||
+	if (kind->index != index || kind->stride.class % SMAL_KINDS != index ||
+	    kind->stride.owner != gc->owner ||
 	    gc->scans[index].slot_bytes != kind->stride.stride_bytes)
 		return "gc G7: a kind has another number";
 	if (type->magic != SMAL_MAGIC_TYPE || type->gc != gc ||

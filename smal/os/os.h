@@ -67,10 +67,7 @@ struct smal_os_lock {
 	pthread_mutex_t mutex;
 };
 
-#define SMAL_OS_LOCK_INIT                 \
-	{                                 \
-		PTHREAD_MUTEX_INITIALIZER \
-	}
+#define SMAL_OS_LOCK_INIT { PTHREAD_MUTEX_INITIALIZER }
 
 void smal_os_lock_init(struct smal_os_lock *lock);
 void smal_os_lock_take(struct smal_os_lock *lock);

@@ -94,8 +94,8 @@ static size_t read_all(void)
 		*slash = 0;
 	}
 	if (group_path(lines, "memory:", path, sizeof path))
-		limit = smal_min(
-			limit, read_limit("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"));
+		limit = smal_min(limit, read_limit("/sys/fs/cgroup/memory", path,
+		                                   "memory.limit_in_bytes"));
 	limit = smal_min(limit, read_limit("/sys/fs/cgroup/memory", "", "memory.limit_in_bytes"));
 	errno = saved_errno;
 	return limit;
@@ -120,8 +120,7 @@ bool smal_os_huge_stalls(void)
 	char text[128];
 
 	if (smal_atomic_load_relaxed(&answer) == UNKNOWN) {
-		bool waits = !read_file("/sys/kernel/mm/transparent_hugepage/defrag", text,
-		                        sizeof text) ||
+		bool waits = !read_file("/sys/kernel/mm/transparent_hugepage/defrag", text, sizeof text) ||
 		             (strstr(text, "[defer]") == NULL && strstr(text, "[never]") == NULL);
 
 		smal_atomic_store_relaxed(&answer, waits ? STALLS : DOES_NOT);

@@ -46,8 +46,7 @@ void smal_os_wait(volatile uint32_t *word, uint32_t value, uint64_t timeout_ns)
 		                 (long)(timeout_ns % 1000000000u) };
 	int saved_errno = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns != 0 ? &time : NULL, NULL,
-	        0);
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns != 0 ? &time : NULL, NULL, 0);
 	errno = saved_errno;
 }
 
@@ -134,8 +133,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	(void)number;
 	(void)info;
 	(void)context;
-	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))(
-		(uintptr_t)__builtin_frame_address(0));
+	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))((uintptr_t)__builtin_frame_address(0));
 	errno = saved_errno;
 }
 

@@ -20,8 +20,7 @@ uintptr_t smal_buffer_find_slot(const struct smal_buffer *buffer, uintptr_t addr
 {
 	uintptr_t slot = smal_buffer_slot(buffer, address);
 
-	if (slot + smal_buffer_slot_bytes(buffer) - smal_buffer_base(buffer) >
-	    smal_buffer_bytes(buffer))
+	if (slot + smal_buffer_slot_bytes(buffer) - smal_buffer_base(buffer) > smal_buffer_bytes(buffer))
 		return 0;
 	return smal_bit_load(smal_buffer_live(buffer), smal_buffer_bit(buffer, slot)) ? slot : 0;
 }

@@ -287,8 +287,8 @@ static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintp
 
 	if (stride->stride_bytes == 0)
 		return base;
-	return base +
-	       (uintptr_t)((address - base) * stride->reciprocal >> 44) * stride->stride_bytes;
+	return base + (uintptr_t)((address - base) * stride->reciprocal >> 44) *
+	              stride->stride_bytes;
 }
 
 /* Bytes of a slot. */
@@ -311,7 +311,8 @@ static inline uint32_t *smal_segment_owner(const struct smal_segment *segment, s
 /* The owner word of an id; 0 for one that is not in use. */
 static inline uint32_t smal_segment_owner_at(const struct smal_segment *segment, size_t id)
 {
-	if (!segment->direct && id / SMAL_BLOCK_IDS >= smal_atomic_load(&segment->committed_blocks))
+	if (!segment->direct &&
+	    id / SMAL_BLOCK_IDS >= smal_atomic_load(&segment->committed_blocks))
 		return 0;
 	return smal_atomic_load_u32(smal_segment_owner(segment, id));
 }

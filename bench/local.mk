@@ -198,7 +198,6 @@ EXTRA_DIST += \
 	bench/gc/stats.awk \
 	bench/gc/ratios.awk \
 	bench/gc/ratios.gp \
-	bench/gc/programs/derive.scm \
 	bench/gc/programs/gcbench.scm \
 	bench/gc/programs/words.scm \
 	bench/malloc/ratios.awk \

@@ -313,6 +313,7 @@ misuse_tests = \
 	test/misuse/mark_forks \
 	test/misuse/mark_frees \
 	test/misuse/mark_leaves \
+	test/misuse/mark_makes_collector \
 	test/misuse/mark_makes_fiber \
 	test/misuse/mark_map \
 	test/misuse/mark_switches \

@@ -168,6 +168,9 @@ static inline struct smal_attached *smal_attached(const struct smal_thread *thre
 struct smal_attached *smal_attached_self(const struct smal_gc *gc);
 struct smal_attached *smal_attachments(void);
 
+/* True for a thread that is marking: it collects, or helps who does. */
+bool smal_thread_is_marking(void);
+
 /* Refuses with a report: a call by somebody who is not that attached thread, by
  * one that is away, or while it is busy with more than `most` allows. */
 enum smal_error smal_thread_check(const struct smal_thread *thread, enum smal_activity most,

@@ -37,13 +37,11 @@ static bool is_mine(const struct smal_attached *thread)
 
 static bool is_in_callback(void)
 {
-	if (smal_crew_is_here())
-		return true;
 	for (const struct smal_attached *thread = smal_attachments(); thread != NULL;
 	     thread = thread->next)
-		if (thread->activity == SMAL_COLLECTING || thread->inside != 0)
+		if (thread->inside != 0)
 			return true;
-	return false;
+	return smal_thread_is_marking();
 }
 
 /* The phase becomes FORKING; threads that are outside stay there. */

@@ -143,7 +143,7 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 
 	SMAL_REQUIRE(result != NULL, SMAL_ERROR_INVALID, "NULL argument", NULL, "%s", "");
 	/* A fork that waits for the end of the collection holds what this waits for. */
-	SMAL_REQUIRE(!smal_crew_is_here(), SMAL_ERROR_BUSY, "not allowed now", NULL, "%s",
+	SMAL_REQUIRE(!smal_thread_is_marking(), SMAL_ERROR_BUSY, "not allowed now", NULL, "%s",
 	             "a collection is under way");
 	error = options_copy(&copy, options, __func__);
 	if (error != SMAL_OK)

@@ -7,6 +7,7 @@ libsmal_core_la_SOURCES += \
 	smal/gc/attach.h \
 	smal/gc/world.h \
 	smal/gc/mark.h \
+	smal/gc/candidate.h \
 	smal/gc/crew.h \
 	smal/gc/team.h \
 	smal/gc/weak.h \
@@ -18,6 +19,7 @@ libsmal_core_la_SOURCES += \
 	smal/gc/fork.c \
 	smal/gc/fiber.c \
 	smal/gc/marker.c \
+	smal/gc/candidate.c \
 	smal/gc/mark.c \
 	smal/gc/range.c \
 	smal/gc/crew.c \

@@ -29,190 +29,17 @@
  * The window before the queue is after Cher, Hosking and Vitek (2004). What a
  * marker begins with is marker.c.
  */
+#include <smal/gc/candidate.h>
 #include <smal/gc/team.h>
 #include <smal/base/option.h>
 
-#include <string.h>
-
 enum {
-	/* smal_buffer.marks: scan its marked objects again. */
-	OVERFLOWED = 1,
 	/* Objects that a marker scans before it asks for help, and between two looks
 	 * whether somebody needs some. */
 	ALONE = 16384,
 	ALONE_EAGER = 16,
 	LOOK = 32
 };
-
-/* ---- The queue ---- */
-
-/* Leaves an object that is marked to be found by its buffer. */
-static void flag(struct smal_marker *marker, uintptr_t object)
-{
-	struct smal_buffer *buffer = smal_buffer_find(object);
-
-	if (marker->together) {
-		smal_team_lock(marker->team);
-		marker->team->overflowed = true;
-		buffer->marks |= OVERFLOWED;
-		smal_team_unlock(marker->team);
-	} else {
-		marker->overflowed = true;
-		buffer->marks |= OVERFLOWED;
-	}
-}
-
-/* To the larger one, or down, where half of it has been given away. */
-SMAL_NOINLINE void smal_marker_spill(struct smal_marker *marker)
-{
-	size_t words = (size_t)(marker->top - marker->bottom);
-
-	if (marker->spare != NULL) {
-		marker->base = marker->spare;
-		marker->limit = marker->spare_limit;
-		marker->spare = NULL;
-	} else if (words > (size_t)(marker->limit - marker->base) / 2) {
-		while (marker->top > marker->limit)
-			flag(marker, *--marker->top);
-		return;
-	}
-	memmove(marker->base, marker->bottom, words * sizeof *marker->top);
-	marker->bottom = marker->base;
-	marker->top = marker->bottom + words;
-}
-
-/* ---- Test and set ---- */
-
-/* The out-of-line half of mark_word: other segments, large and medium
- * buffers, interior pointers, roots. Returns an object that has just been
- * marked and is to be scanned, or 0. */
-static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
-                                         enum smal_source source)
-{
-	const struct smal_scan *scan, *next_scan;
-	struct smal_buffer *buffer, *next;
-	uintptr_t slot;
-	size_t at;
-
-	if (marker->visit != NULL) {
-		marker->visit(marker, address, source);
-		return 0;
-	}
-	slot = smal_marker_resolve(marker, source == SMAL_FROM_ROOT_END ? address - 1 : address,
-	                           &buffer, &scan);
-	if (slot == 0)
-		return 0;
-	if (source == SMAL_FROM_OBJECT && slot != address && (scan->flags & SMAL_SCAN_INTERIOR) == 0)
-		return 0;
-	/* What ends where an object begins is left alone if it is small: else each
-	 * pointer on the stack would keep the object before its own. */
-	if (source == SMAL_FROM_ROOT_END &&
-	    (slot + smal_buffer_slot_bytes(buffer) != address ||
-	     ((scan->flags & SMAL_SCAN_COMPACT) != 0 &&
-	      smal_marker_resolve(marker, address, &next, &next_scan) == address)))
-		return 0;
-	at = smal_buffer_bit(buffer, slot);
-	if (((scan->flags & SMAL_SCAN_FREES) != 0 &&
-	     smal_bit_get(smal_buffer_mask(buffer, 2), at)) ||
-	    !smal_mark_set(smal_buffer_mask(buffer, marker->live_index ^ 1), at, marker->together))
-		return 0;
-	if (marker->marked != NULL)
-		marker->marked(marker, slot);
-	return scan->how != SMAL_HOW_LEAF ? slot : 0;
-}
-
-void smal_mark_candidate(struct smal_marker *marker, uintptr_t address, enum smal_source source)
-{
-	uintptr_t object = mark_slow(marker, address, source);
-
-	if (object == 0)
-		return;
-	*marker->top++ = object;
-	smal_marker_keep_slack(marker);
-}
-
-/* True if an offset into a small buffer is a multiple of the stride: then, and
- * only then, is the fraction of offset / stride less than that of 1 / stride
- * (Lemire, Kaser, Kurz 2019). */
-static SMAL_ALWAYS_INLINE bool begins_slot(const struct smal_scan *scan, uintptr_t offset)
-{
-	const uint64_t fraction = ((uint64_t)1 << 44) - 1;
-
-	return ((offset & (SMAL_ID_BYTES - 1)) * scan->reciprocal & fraction) < scan->reciprocal;
-}
-
-/* The granule of an offset; beyond all granules if it is not at the beginning of one:
- * then the low bits are on top. */
-static SMAL_ALWAYS_INLINE size_t granule_of(uintptr_t offset)
-{
-	return offset >> SMAL_GRANULE_LOG2 | offset << (SMAL_WORD_BITS - SMAL_GRANULE_LOG2);
-}
-
-/* Marks the object of an address whose granule is known to be the collector's, and
- * puts it on top of the queue if that is new; returns the top. */
-static SMAL_ALWAYS_INLINE uintptr_t *claim(const struct smal_view *view, uintptr_t address,
-                                           size_t granule, bool leaf, bool together, uintptr_t *top)
-{
-	if (!smal_mark_set(view->mark, granule, together) || leaf)
-		return top;
-	*top = address;
-	return top + 1;
-}
-
-/* Another segment, interior pointers, large odd strides, free callbacks. */
-static SMAL_NOINLINE uintptr_t *mark_special(struct smal_marker *marker, uintptr_t address,
-                                             uintptr_t *top)
-{
-	marker->top = top;
-	smal_mark_candidate(marker, address, SMAL_FROM_OBJECT);
-	return marker->top;
-}
-
-/* What is not plain. */
-static SMAL_ALWAYS_INLINE uintptr_t *mark_other(struct smal_marker *marker,
-                                                const struct smal_view *view, uintptr_t address,
-                                                bool together, uintptr_t *top)
-{
-	uintptr_t offset = address - view->base;
-	const struct smal_scan *scan;
-	uint32_t kind;
-
-	/* NULL, a small number, another library's. */
-	if (SMAL_LIKELY(address - view->lowest >= view->span))
-		return top;
-	if (offset >= view->bytes)
-		return mark_special(marker, address, top);
-	kind = view->owners[offset >> SMAL_ID_LOG2] ^ view->owner;
-	if (kind >> 16 != 0)
-		return top;
-	if ((kind & SMAL_CLASS_SPECIAL) != 0)
-		return mark_special(marker, address, top);
-	scan = &view->scans[kind % SMAL_KINDS];
-	if ((kind & SMAL_CLASS_ODD) == 0 || !begins_slot(scan, offset))
-		return top;
-	return claim(view, address, offset >> SMAL_GRANULE_LOG2, (kind & SMAL_CLASS_LEAF) != 0,
-	             together, top);
-}
-
-/* Marks the object that a word refers to and queues it, if that is new. Returns the
- * queue's top. The view is the marker's. */
-static SMAL_ALWAYS_INLINE uintptr_t *mark_word(struct smal_marker *marker,
-                                               const struct smal_view *view, uintptr_t word,
-                                               bool together, uintptr_t *top)
-{
-	uintptr_t address = word & view->keep;
-	size_t granule = granule_of(address - view->base);
-	uint32_t kind;
-
-	if (SMAL_LIKELY(granule < view->granules)) {
-		kind = view->owners[granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2)] ^ view->owner;
-		if (SMAL_LIKELY(kind < SMAL_CLASS_LEAF))
-			return claim(view, address, granule, false, together, top);
-		if (kind < SMAL_CLASS_LEAF + SMAL_KINDS)
-			return claim(view, address, granule, true, together, top);
-	}
-	return mark_other(marker, view, address, together, top);
-}
 
 /* ---- Scanning ---- */
 
@@ -240,7 +67,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *scan_row(struct smal_marker *marker,
                                               const uintptr_t *limit, bool together, uintptr_t *top)
 {
 	for (; words < limit; words++)
-		top = mark_word(marker, view, *words, together, top);
+		top = smal_mark_word(marker, view, *words, together, top);
 	return top;
 }
 
@@ -259,7 +86,7 @@ static SMAL_NOINLINE void scan_piece(struct smal_marker *marker, const struct sm
 		prefix = smal_max(from, smal_min(end, scan->words));
 	for (; from < prefix; from++)
 		if (smal_layout_has(scan, from))
-			top = mark_word(marker, &view, words[from], marker->together, top);
+			top = smal_mark_word(marker, &view, words[from], marker->together, top);
 	if (from < end && (scan->how == SMAL_HOW_CONSERVATIVE || smal_layout_has(scan, from)))
 		top = marker->together
 		              ? scan_row(marker, &view, words + from, words + end, true, top)
@@ -303,7 +130,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *scan_object(struct smal_marker *marker,
 		return scan_row(marker, view, words, words + scan->words, together, top);
 	if (scan->how == SMAL_HOW_BITS) {
 		for (bits = scan->as.bits; bits != 0; bits &= bits - 1)
-			top = mark_word(marker, view, words[smal_word_lowest(bits)], together, top);
+			top = smal_mark_word(marker, view, words[smal_word_lowest(bits)], together, top);
 		return top;
 	}
 	marker->top = top;
@@ -312,7 +139,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *scan_object(struct smal_marker *marker,
 		return marker->top;
 	}
 	bits = (uintptr_t)scan->as.mark(marker, (void *)object);
-	return mark_word(marker, view, bits, together, marker->top);
+	return smal_mark_word(marker, view, bits, together, marker->top);
 }
 
 /* An object of the view whose bit is set; those of other segments were found live. */
@@ -354,20 +181,20 @@ static SMAL_ALWAYS_INLINE uintptr_t *chase_as(struct smal_marker *marker, uintpt
 		/* A pair's second word is where it is whatever its kind says: the next load
 		 * does not wait for that. */
 		if (SMAL_LIKELY(scan->words == 2)) {
-			top = mark_word(marker, view, words[0], together, top);
+			top = smal_mark_word(marker, view, words[0], together, top);
 			last = words + 1;
 		} else {
 			last = words + scan->words - 1;
 			top = scan_row(marker, view, words, last, together, top);
 		}
 		object = *last & view->keep;
-		granule = granule_of(object - view->base);
+		granule = smal_granule_of(object - view->base);
 		w = granule >> SMAL_WORD_LOG2;
 		if (granule >= view->granules)
-			return mark_other(marker, view, object, together, top);
+			return smal_mark_other(marker, view, object, together, top);
 		kind = view->owners[granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2)] ^ view->owner;
 		if (kind >= SMAL_CLASS_LEAF)
-			return mark_word(marker, view, object, together, top);
+			return smal_mark_word(marker, view, object, together, top);
 		/* First the one, then the other: both masks' words have the same place in
 		 * their pages, and a load behind a store to such waits for it. */
 		live = (view->live[w] >> granule % SMAL_WORD_BITS & 1) != 0;
@@ -511,9 +338,9 @@ bool smal_mark_drain(struct smal_marker *marker)
 		marker->overflowed = false;
 		SMAL_EACH_KIND(marker->gc, kind) {
 			SMAL_EACH_BUFFER(kind, buffer) {
-				if ((buffer->marks & OVERFLOWED) == 0)
+				if ((buffer->marks & SMAL_MARKS_OVERFLOWED) == 0)
 					continue;
-				buffer->marks &= (uint8_t)~OVERFLOWED;
+				buffer->marks &= (uint8_t)~SMAL_MARKS_OVERFLOWED;
 				rescan(marker, buffer);
 			}
 		}
@@ -542,7 +369,7 @@ static void mark_buffer(struct smal_marker *marker, struct smal_buffer *buffer)
 	     bit = smal_bit_next(live, bit + 1, limit)) {
 		uintptr_t address = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
 
-		marker->top = mark_word(marker, &marker->view,
+		marker->top = smal_mark_word(marker, &marker->view,
 		                        smal_buffer_slot(buffer, address + SMAL_GRANULE - 1), false,
 		                        marker->top);
 		drain(marker);
@@ -555,20 +382,3 @@ void smal_mark_kind(struct smal_marker *marker, struct smal_kind *kind)
 		mark_buffer(marker, buffer);
 }
 
-/* ---- The public half ---- */
-
-void smal_mark(struct smal_marker *marker, const void *pointer)
-{
-	uintptr_t word = (uintptr_t)pointer;
-
-	marker->top = SMAL_UNLIKELY(marker->together)
-	                      ? mark_word(marker, &marker->view, word, true, marker->top)
-	                      : mark_word(marker, &marker->view, word, false, marker->top);
-	smal_marker_keep_slack(marker);
-}
-
-void smal_mark_array(struct smal_marker *marker, void *const *pointers, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		smal_mark(marker, pointers[i]);
-}

@@ -24,6 +24,9 @@ enum {
  * below it. Objects begin at multiples of 8. */
 enum { SMAL_PIECE = 1 };
 
+/* smal_buffer.marks: its marked objects are to be scanned again. */
+enum { SMAL_MARKS_OVERFLOWED = 1 };
+
 struct smal_team;
 
 /* Where a candidate word was found. */

@@ -72,11 +72,10 @@ static void sweep_masks(struct smal_gc *gc, struct smal_kind *kind, struct smal_
 	}
 	if (SMAL_UNLIKELY(gc->tool_watches))
 		forbid_dead(buffer, old, live);
-	if (smal_buffer_replace(buffer, old, &dead)) {
-		kind->counts.freed_slots += dead;
-		if (kind->stride.stride_bytes == 0)
-			kind->counts.freed_large_bytes += dead * bytes;
-	}
+	dead = smal_buffer_replace(buffer, old);
+	kind->counts.freed_slots += dead;
+	if (kind->stride.stride_bytes == 0)
+		kind->counts.freed_large_bytes += dead * bytes;
 	collection->dead_objects += dead + pending;
 	collection->dead_bytes += (dead + pending) * bytes;
 }

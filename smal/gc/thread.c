@@ -49,6 +49,15 @@ struct smal_attached *smal_attached_self(const struct smal_gc *gc)
 	return NULL;
 }
 
+bool smal_thread_is_marking(void)
+{
+	for (const struct smal_attached *thread = attachments; thread != NULL;
+	     thread = thread->next)
+		if (thread->activity == SMAL_COLLECTING)
+			return true;
+	return smal_crew_is_here();
+}
+
 struct smal_thread *smal_thread_self(struct smal_gc *gc)
 {
 	struct smal_attached *thread = smal_attached_self(gc);

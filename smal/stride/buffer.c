@@ -67,7 +67,7 @@ uint32_t smal_buffer_recount(struct smal_buffer *buffer)
 	return used;
 }
 
-bool smal_buffer_replace(struct smal_buffer *buffer, smal_word *old, uint32_t *freed)
+uint32_t smal_buffer_replace(struct smal_buffer *buffer, smal_word *old)
 {
 	bool is_claimed = buffer->state == SMAL_BUFFER_CLAIMED;
 	smal_word *live = smal_buffer_live(buffer), any = 0, changed = 0;
@@ -84,17 +84,15 @@ bool smal_buffer_replace(struct smal_buffer *buffer, smal_word *old, uint32_t *f
 		any |= is;
 		changed |= is ^ was;
 	}
-	*freed = 0;
 	if (changed == 0)
-		return false;
+		return 0;
 	if (any == 0 && !is_claimed) {
 		buffer->used_slots = 0;
 		buffer->summary = buffer->stride->empty_summary;
 	} else {
 		smal_buffer_recount(buffer);
 	}
-	*freed = used - buffer->used_slots;
-	return true;
+	return used - buffer->used_slots;
 }
 
 bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_t *base,

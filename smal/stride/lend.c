@@ -121,52 +121,33 @@ void smal_stride_retarget(struct smal_buffer *buffer, struct smal_stride *stride
 	buffer->summary = stride->empty_summary;
 }
 
+void smal_stride_drop(struct smal_buffer *buffer)
+{
+	smal_link_remove(&buffer->link);
+	smal_buffer_drop(buffer);
+}
+
 /* Gives a buffer back if it is empty and nobody's, if `drop_empty` says so. */
 static bool drop_if_empty(struct smal_buffer *buffer, bool drop_empty)
 {
 	if (!drop_empty || buffer->used_slots != 0 || buffer->state == SMAL_BUFFER_CLAIMED)
 		return false;
-	smal_link_remove(&buffer->link);
-	smal_buffer_drop(buffer);
+	smal_stride_drop(buffer);
 	return true;
-}
-
-/* With the lock held, and the counts as they should be. */
-static bool relist(struct smal_buffer *buffer, bool drop_empty)
-{
-	if (buffer->state == SMAL_BUFFER_CLAIMED)
-		return true;
-	if (drop_if_empty(buffer, drop_empty))
-		return false;
-	smal_buffer_list(buffer);
-	return true;
-}
-
-bool smal_stride_settle_locked(struct smal_buffer *buffer, bool drop_empty)
-{
-	if (buffer->state != SMAL_BUFFER_CLAIMED)
-		smal_buffer_recount(buffer);
-	return relist(buffer, drop_empty);
 }
 
 bool smal_stride_settle(struct smal_buffer *buffer, bool drop_empty)
 {
 	struct smal_stride *stride = buffer->stride;
-	bool stays;
+	bool stays = true;
 
 	smal_os_lock_take(&stride->lock);
-	stays = smal_stride_settle_locked(buffer, drop_empty);
-	smal_os_lock_give(&stride->lock);
-	return stays;
-}
-
-bool smal_stride_relist(struct smal_buffer *buffer, bool drop_empty)
-{
-	struct smal_stride *stride = buffer->stride;
-	bool stays;
-
-	smal_os_lock_take(&stride->lock);
-	stays = relist(buffer, drop_empty);
+	if (buffer->state != SMAL_BUFFER_CLAIMED) {
+		smal_buffer_recount(buffer);
+		stays = !drop_if_empty(buffer, drop_empty);
+		if (stays)
+			smal_buffer_list(buffer);
+	}
 	smal_os_lock_give(&stride->lock);
 	return stays;
 }
@@ -183,12 +164,6 @@ void smal_stride_place(struct smal_buffer *buffer)
 		smal_link_push(&stride->room, &buffer->link);
 	else
 		smal_link_insert(&stride->room, &buffer->link);
-}
-
-void smal_stride_drop(struct smal_buffer *buffer)
-{
-	smal_link_remove(&buffer->link);
-	smal_buffer_drop(buffer);
 }
 
 size_t smal_stride_trim(struct smal_stride *stride)

@@ -144,13 +144,8 @@ void smal_stride_unclaim(struct smal_buffer *buffer);
  * belongs on; one that is empty and not claimed goes back to the space if
  * `drop` says so (false is returned then: it is gone). */
 bool smal_stride_settle(struct smal_buffer *buffer, bool drop);
-/* The same, with the stride's lock held. */
-bool smal_stride_settle_locked(struct smal_buffer *buffer, bool drop);
-
-/* The two halves of that, for who has the stride to itself: the count, which is
- * returned; and the list. */
+/* The count alone, which is returned: for who has the buffer to himself. */
 uint32_t smal_buffer_recount(struct smal_buffer *buffer);
-bool smal_stride_relist(struct smal_buffer *buffer, bool drop);
 
 /* For who has the stride to itself: puts a buffer on the list it belongs on, an empty
  * one behind all others with room; or gives it back to the space. */
@@ -162,9 +157,9 @@ void smal_stride_drop(struct smal_buffer *buffer);
 size_t smal_stride_trim(struct smal_stride *stride);
 
 /* For who has the stride to itself, after the masks have changed places: of the live
- * slots, those stay that the old mask has too, and that is cleared. Sets how many it
- * frees; returns false if none: then nothing else has changed. */
-bool smal_buffer_replace(struct smal_buffer *buffer, smal_word *old, uint32_t *freed);
+ * slots, those stay that the old mask has too, and that is cleared. Returns how many
+ * it frees; where none, nothing else has changed. */
+uint32_t smal_buffer_replace(struct smal_buffer *buffer, smal_word *old);
 
 enum smal_released {
 	/* The slot was not in use. */

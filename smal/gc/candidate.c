@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * candidate.c: candidates that take the long way (candidate.h), those that a mark
+ * callback hands over, and a queue that is full.
+ *
+ * The long way asks the table for the segment, the buffer for the slot, and the live
+ * mask for the object, so that all that is marked here is one.
+ */
+#include <smal/gc/candidate.h>
+#include <smal/gc/team.h>
+
+#include <string.h>
+
+/* ---- The queue ---- */
+
+/* Leaves an object that is marked to be found by its buffer. */
+static void flag(struct smal_marker *marker, uintptr_t object)
+{
+	struct smal_buffer *buffer = smal_buffer_find(object);
+
+	if (marker->together) {
+		smal_team_lock(marker->team);
+		marker->team->overflowed = true;
+		buffer->marks |= SMAL_MARKS_OVERFLOWED;
+		smal_team_unlock(marker->team);
+	} else {
+		marker->overflowed = true;
+		buffer->marks |= SMAL_MARKS_OVERFLOWED;
+	}
+}
+
+/* To the larger one, or down, where half of it has been given away. */
+SMAL_NOINLINE void smal_marker_spill(struct smal_marker *marker)
+{
+	size_t words = (size_t)(marker->top - marker->bottom);
+
+	if (marker->spare != NULL) {
+		marker->base = marker->spare;
+		marker->limit = marker->spare_limit;
+		marker->spare = NULL;
+	} else if (words > (size_t)(marker->limit - marker->base) / 2) {
+		while (marker->top > marker->limit)
+			flag(marker, *--marker->top);
+		return;
+	}
+	memmove(marker->base, marker->bottom, words * sizeof *marker->top);
+	marker->bottom = marker->base;
+	marker->top = marker->bottom + words;
+}
+
+/* ---- The long way ---- */
+
+/* Returns an object that has just been marked and is to be scanned, or 0. */
+static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
+                                         enum smal_source source)
+{
+	const struct smal_scan *scan, *next_scan;
+	struct smal_buffer *buffer, *next;
+	uintptr_t slot;
+	size_t at;
+
+	if (marker->visit != NULL) {
+		marker->visit(marker, address, source);
+		return 0;
+	}
+	slot = smal_marker_resolve(marker, source == SMAL_FROM_ROOT_END ? address - 1 : address,
+	                           &buffer, &scan);
+	if (slot == 0)
+		return 0;
+	if (source == SMAL_FROM_OBJECT && slot != address && (scan->flags & SMAL_SCAN_INTERIOR) == 0)
+		return 0;
+	/* What ends where an object begins is left alone if it is small: else each
+	 * pointer on the stack would keep the object before its own. */
+	if (source == SMAL_FROM_ROOT_END &&
+	    (slot + smal_buffer_slot_bytes(buffer) != address ||
+	     ((scan->flags & SMAL_SCAN_COMPACT) != 0 &&
+	      smal_marker_resolve(marker, address, &next, &next_scan) == address)))
+		return 0;
+	at = smal_buffer_bit(buffer, slot);
+	if (((scan->flags & SMAL_SCAN_FREES) != 0 &&
+	     smal_bit_get(smal_buffer_mask(buffer, 2), at)) ||
+	    !smal_mark_set(smal_buffer_mask(buffer, marker->live_index ^ 1), at, marker->together))
+		return 0;
+	if (marker->marked != NULL)
+		marker->marked(marker, slot);
+	return scan->how != SMAL_HOW_LEAF ? slot : 0;
+}
+
+void smal_mark_candidate(struct smal_marker *marker, uintptr_t address, enum smal_source source)
+{
+	uintptr_t object = mark_slow(marker, address, source);
+
+	if (object == 0)
+		return;
+	*marker->top++ = object;
+	smal_marker_keep_slack(marker);
+}
+
+SMAL_NOINLINE uintptr_t *smal_mark_special(struct smal_marker *marker, uintptr_t address,
+                                             uintptr_t *top)
+{
+	marker->top = top;
+	smal_mark_candidate(marker, address, SMAL_FROM_OBJECT);
+	return marker->top;
+}
+
+/* ---- The public half ---- */
+
+void smal_mark(struct smal_marker *marker, const void *pointer)
+{
+	uintptr_t word = (uintptr_t)pointer;
+
+	marker->top = SMAL_UNLIKELY(marker->together)
+	                      ? smal_mark_word(marker, &marker->view, word, true, marker->top)
+	                      : smal_mark_word(marker, &marker->view, word, false, marker->top);
+	smal_marker_keep_slack(marker);
+}
+
+void smal_mark_array(struct smal_marker *marker, void *const *pointers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		smal_mark(marker, pointers[i]);
+}

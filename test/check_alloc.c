@@ -203,6 +203,65 @@ END_TEST
 
 /* ---- Freed slots are used again ---- */
 
+/* Objects of a type that is not zeroed are what they were; those of another type in the
+ * same memory are zero, and large ones too. */
+START_TEST(test_unzeroed)
+{
+	enum { OBJECTS = 20000, WORDS = 8, LARGE = 1 << 20 };
+	static const uintptr_t pointers = 0xff;
+	struct smal_type_desc desc = { .name = "unzeroed", .flags = SMAL_TYPE_UNZEROED,
+		                       .bytes = WORDS * sizeof(uintptr_t) };
+	struct smal_type *leaf = heap_type(&desc), *node, *clear;
+	size_t old = 0;
+
+	desc.name = "unzeroed, pointers";
+	desc.marking = SMAL_MARK_LAYOUT;
+	desc.layout = (struct smal_layout){ &pointers, WORDS, 0 };
+	node = heap_type(&desc);
+	desc.name = "zeroed";
+	desc.flags = 0;
+	clear = heap_type(&desc);
+	for (unsigned round = 0; round < 3; round++) {
+		struct smal_type *const types[] = { leaf, node, clear };
+
+		for (unsigned t = 0; t < 3; t++) {
+			for (unsigned i = 0; i < OBJECTS; i++) {
+				uintptr_t *words = heap_alloc(types[t]);
+
+				for (unsigned w = 0; w < WORDS; w++) {
+					old += types[t] != clear && words[w] == 0xa5a5;
+					EXPECT(types[t] != clear || words[w] == 0);
+					words[w] = 0xa5a5;
+				}
+			}
+			heap_collect();
+			ck_assert_uint_eq(heap_live(), 0);
+		}
+	}
+	ck_assert_uint_ne(old, 0);
+	/* What is found in a new object keeps it, until it is written over. */
+	roots[0] = heap_alloc(node);
+	for (unsigned i = 0; i < WORDS; i++)
+		((void **)roots[0])[i] = heap_alloc(node);
+	heap_collect();
+	ck_assert_uint_eq(heap_live(), 1 + WORDS);
+	desc = (struct smal_type_desc){ .name = "large", .flags = SMAL_TYPE_UNZEROED };
+	leaf = heap_type(&desc);
+	roots[0] = memset(heap_alloc_bytes(leaf, LARGE), 1, LARGE);
+	ck_assert_int_eq(smal_resize(thread, roots[0], 2 * LARGE), SMAL_OK);
+	memset(roots[0], 2, 2 * LARGE);
+	roots[0] = NULL;
+	heap_collect();
+	desc.flags = 0;
+	clear = heap_type(&desc);
+	for (unsigned i = 0; i < 4; i++) {
+		const char *bytes = heap_alloc_bytes(clear, LARGE);
+
+		EXPECT(bytes[0] == 0 && memcmp(bytes, bytes + 1, LARGE - 1) == 0);
+	}
+}
+END_TEST
+
 START_TEST(test_free_reuses)
 {
 	static const size_t sizes[] = { 1, 24, 100, 3000, 10000, 100000, 1000000 };
@@ -528,6 +587,7 @@ static Suite *alloc_suite(void)
 
 	tcase_add_checked_fixture(reuse, begin, heap_end);
 	tcase_add_test(reuse, test_random_objects);
+	tcase_add_test(reuse, test_unzeroed);
 	tcase_add_test(reuse, test_free_reuses);
 	tcase_add_test(reuse, test_free_all_of_full);
 	tcase_add_test(reuse, test_bad_frees);

@@ -355,12 +355,46 @@ START_TEST(test_nan_boxes)
 }
 END_TEST
 
-/* Without a mask, a tagged pointer to an object is an interior pointer. */
+/* Without a mask, the lowest four bits alone don't matter. */
 START_TEST(test_no_tags)
 {
-	roots[0] = (char *)heap_alloc_bytes(text, 100) + 1;
+	for (size_t tag = 0; tag < 16; tag++) {
+		roots[0] = (char *)heap_alloc_bytes(text, 100) + tag;
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 1);
+	}
+	roots[0] = (char *)heap_alloc_bytes(text, 100) + 16;
 	heap_collect();
 	ck_assert_uint_eq(heap_live(), 0);
+	roots[0] = (void *)((uintptr_t)heap_alloc_bytes(text, 100) | (uintptr_t)1 << (WORD_BITS - 1));
+	heap_collect();
+	ck_assert_uint_eq(heap_live(), 0);
+}
+END_TEST
+
+/* Slots at odd multiples of 8: the one that begins in the word's granule is meant. */
+START_TEST(test_odd_granules)
+{
+	struct smal_type_desc desc = { .name = "t", .bytes = 24 };
+	struct smal_type *type = heap_type(&desc);
+	uintptr_t first;
+
+	for (size_t at = 0; at < 64; at++) {
+		do {
+			first = (uintptr_t)roots[1];
+			roots[1] = roots[2];
+			roots[2] = heap_alloc(type);
+		} while (first % 32 != 0 || (uintptr_t)roots[1] != first + 24 ||
+		         (uintptr_t)roots[2] != first + 48);
+		roots[1] = roots[2] = NULL;
+		roots[0] = (void *)(first + at);
+		heap_collect();
+		/* They begin at 0, 24, and 48. */
+		ck_assert_uint_eq(heap_live(), at / 16 != 2);
+		ck_assert_ptr_eq(smal_type_of((void *)first), at / 16 == 0 ? type : NULL);
+		ck_assert_ptr_eq(smal_type_of((void *)(first + 24)), at / 16 == 1 ? type : NULL);
+		ck_assert_ptr_eq(smal_type_of((void *)(first + 48)), at / 16 == 3 ? type : NULL);
+	}
 }
 END_TEST
 
@@ -378,6 +412,7 @@ START_TEST(test_interior)
 		for (unsigned flag = 0; flag <= SMAL_TYPE_INTERIOR; flag++) {
 			struct smal_type *type;
 			uintptr_t object, *holder;
+			bool begins;
 
 			desc.bytes = sizes[s];
 			desc.flags = flag;
@@ -393,7 +428,10 @@ START_TEST(test_interior)
 				holder[1] = object + at;
 				roots[1] = (void *)(object + at);
 				heap_collect();
-				ck_assert_uint_eq(heap_live(), flag ? 2 : 1);
+				begins = (object + at) / 16 == object / 16 ||
+				         (object + at) / 16 ==
+				                 (object + smal_type_stride(type)) / 16;
+				ck_assert_uint_eq(heap_live(), flag || begins ? 2 : 1);
 				if (flag)
 					ck_assert_ptr_eq(smal_type_of((void *)object), type);
 			}
@@ -572,6 +610,7 @@ static Suite *mark_suite(void)
 
 	tcase_add_checked_fixture(meaning, begin, heap_end);
 	tcase_add_test(meaning, test_no_tags);
+	tcase_add_test(meaning, test_odd_granules);
 	tcase_add_test(meaning, test_interior);
 	tcase_add_test(meaning, test_every_word_around);
 	tcase_add_test(meaning, test_random_words);

@@ -55,9 +55,9 @@ END_TEST
 START_TEST(test_slot_is_exact)
 {
 	static char data[64];
-	char *object = fresh();
+	char *object = heap_alloc_bytes(text, 100);
 	void *freed = fresh();
-	void *words[] = { object + 8, object + 16, object - 16, data, &pair, (void *)1,
+	void *words[] = { object + 16, object + 24, object + 99, object - 16, data, &pair, (void *)1,
 		          (void *)UINTPTR_MAX, freed };
 
 	smal_free(thread, freed);

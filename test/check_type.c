@@ -21,6 +21,13 @@ static void *no_mark(struct smal_marker *marker, void *object)
 
 static const uintptr_t bits[200] = { 5 };
 
+static void *mark_nothing(struct smal_marker *marker, void *object)
+{
+	(void)marker;
+	(void)object;
+	return NULL;
+}
+
 static const struct {
 	struct smal_type_desc desc;
 	enum smal_error error;
@@ -41,6 +48,10 @@ static const struct {
 	{ { .name = "t", .bytes = 8, .marking = SMAL_MARK_CALLBACK }, SMAL_ERROR_INVALID,
 	  "mark function is missing" },
 	{ { .name = "t", .bytes = 8, .flags = 64 }, SMAL_ERROR_INVALID, "unknown flags" },
+	{ { .name = "t", .bytes = 8, .flags = SMAL_TYPE_UNZEROED, .marking = SMAL_MARK_CALLBACK,
+	    .mark = mark_nothing },
+	  SMAL_ERROR_INVALID,
+	  "mark function of what is not zeroed" },
 	{ { .name = "t", .bytes = 64, .marking = SMAL_MARK_LAYOUT, .layout = { NULL, 1, 0 } },
 	  SMAL_ERROR_INVALID, "layout has no words or too many" },
 	{ { .name = "t", .bytes = 64, .marking = SMAL_MARK_LAYOUT, .layout = { bits, 0, 0 } },

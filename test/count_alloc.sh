@@ -96,7 +96,7 @@ word 'NULL' 3 18.7 0
 word 'a small number' 3 18.7 1
 word 'NULL, with two segments' 3 18.7 0 apart
 word 'an object marked already' 5 27.5 2
-word 'one to be marked, without pointers' 10 32.8 3
+word 'one to be marked, without pointers' 10 34.5 3
 word 'a pair to be marked, and its scan' 20 155.8 4
 figure 'an object marked and queued, by smal_mark_array' 0 10 50.6 4000 \
 	smal_mark_array array 4000 0 8000 0

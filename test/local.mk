@@ -80,6 +80,8 @@ unit_tests = \
 	test/check_stats \
 	test/check_sweep \
 	test/check_team \
+	test/check_crew \
+	test/check_crew_fail \
 	test/check_type \
 	test/check_verify \
 	test/model_gc \
@@ -147,13 +149,14 @@ test_nomem_vector_LDFLAGS = $(nomem_ldflags)
 test_check_vector_bounds_LDFLAGS = $(fault_ldflags)
 test_check_vector_large_LDFLAGS = $(fault_ldflags)
 
-# In front of what fills bins from masks; of the clock.
+# In front of what fills bins from masks; of the clock; of starts of threads.
 test_check_heap_bounds_LDFLAGS = -Wl,--wrap=smal_cache_refill
 test_check_heap_purge_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
 test_check_handle_bounds_LDFLAGS = $(fault_ldflags),--wrap=smal_heap_create
 test_check_compact_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
 test_check_compact_steps_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
 test_nomem_handle_LDFLAGS = $(nomem_ldflags)
+test_check_crew_fail_LDFLAGS = -Wl,--wrap=pthread_create
 
 misuse_tests = \
 	test/misuse/cancel_object \
@@ -415,7 +418,7 @@ test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test
 	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hidden.h test/hidden.c \
 	test/hold.h test/notice.h test/notice.c test/starve.h test/starve.c \
 	test/heaps.h test/heaps.c test/vectors.h test/vectors.c \
-	test/handles.h test/handles.c
+	test/handles.h test/handles.c test/team.h test/team.c
 check_PROGRAMS += $(unit_tests) $(misuse_tests) test/tool_watch
 TESTS += $(unit_tests) test/torture.sh test/tool_watch.sh
 else

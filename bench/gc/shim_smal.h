@@ -70,7 +70,7 @@ static inline void shim_fixed(struct shim_kind *kind, const char *name, size_t b
 
 static inline void shim_leaf(struct shim_kind *kind, const char *name)
 {
-	struct smal_type_desc desc = { .name = name, .marking = SMAL_MARK_NOTHING };
+	struct smal_type_desc desc = { .name = name, .flags = SMAL_TYPE_UNZEROED };
 
 	shim_done(smal_type_create(shim_gc, &desc, &kind->type));
 }

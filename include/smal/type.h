@@ -16,9 +16,10 @@
  *
  * Whatever way: a word counts only if, after the collector's tag_mask is
  * taken off, it is the address of an object of the same collector that is
- * allocated now. Words that point to free memory, to other collectors or
- * nowhere are ignored, and so are pointers into the middle of an object
- * unless the pointer's target type has SMAL_TYPE_INTERIOR.
+ * allocated now; its lowest four bits don't matter. Words that point to free
+ * memory, to other collectors or nowhere are ignored, and so are pointers to
+ * other than the first of an object's 16-byte granules (the memory between two
+ * multiples of 16), unless the pointer's target type has SMAL_TYPE_INTERIOR.
  */
 #ifndef SMAL_TYPE_H
 #define SMAL_TYPE_H
@@ -95,6 +96,12 @@ typedef void smal_free_function(void *object, void *user);
  *  no effect at present. */
 #define SMAL_TYPE_MOSTLY_UNCHANGING 4u
 
+/** New objects of this type are not zeroed: they hold what was there before. For
+ *  strings, buffers and structures that are filled in at once. Where there are
+ *  pointers, what was there may keep garbage until it is written over, and does no
+ *  other harm. Not with a mark callback, which might believe it. */
+#define SMAL_TYPE_UNZEROED 8u
+
 /** Describes a type. Zero means the default, where there is one. */
 struct smal_type_desc {
 	/** For messages, statistics and traces; copied. Must not be NULL. */
@@ -103,7 +110,7 @@ struct smal_type_desc {
 	 *  (smal_alloc_bytes). */
 	size_t bytes;
 	/** A power of two up to 4096; default 16, or 8 if bytes, rounded up to
-	 *  a multiple of 8, is an odd one. */
+	 *  a multiple of 8, is an odd one. At least 16 with SMAL_TYPE_INTERIOR. */
 	size_t alignment;
 	/** How its pointers are found. */
 	enum smal_marking marking;

@@ -13,8 +13,9 @@
  *   7  after a collection of need: 1 to 4 and 6 again
  *
  * A window is zeroed as it is opened, 16 KiB ahead at most, which also brings it
- * into the cache; memory that was never used is not zeroed again. Where a tool
- * watches or torture counts allocations, a window is one slot.
+ * into the cache; memory that was never used is not zeroed again, and that of types
+ * that don't want it is not at all. Where a tool watches or torture counts
+ * allocations, a window is one slot.
  */
 #include <smal/gc/world.h>
 #include <smal/base/fail.h>
@@ -29,6 +30,14 @@ static struct smal_parcel *parcel_of(struct smal_attached *thread, const struct 
 	return &thread->parcels[kind->index];
 }
 
+/* New objects may be touched. */
+static void tell_tool(const struct smal_kind *kind, uintptr_t base, uintptr_t limit)
+{
+	smal_os_tool_allow((void *)base, limit - base);
+	if (!kind->zeroed)
+		smal_os_tool_undefine((void *)base, limit - base);
+}
+
 /* Makes [base, limit), whose live bits have been set, the parcel's window. */
 static void open_window(struct smal_attached *thread, struct smal_hole *hole,
                         struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
@@ -40,8 +49,8 @@ static void open_window(struct smal_attached *thread, struct smal_hole *hole,
 	uintptr_t dirty = start + ((uintptr_t)buffer->dirty_granules << SMAL_GRANULE_LOG2);
 
 	if (thread->gc->tool_watches)
-		smal_os_tool_allow((void *)base, limit - base);
-	if (base < dirty)
+		tell_tool(hole->kind, base, limit);
+	if (base < dirty && hole->kind->zeroed)
 		memset((void *)base, 0, smal_min(limit, dirty) - base);
 	if (end > buffer->dirty_granules)
 		buffer->dirty_granules = end;
@@ -293,8 +302,8 @@ static void *alloc_large(struct smal_attached *thread, struct smal_kind *kind, s
 	hole = smal_hole_of(thread, kind);
 	base = smal_buffer_base(buffer);
 	if (thread->gc->tool_watches)
-		smal_os_tool_allow((void *)base, bytes);
-	if (buffer->dirty_granules != 0)
+		tell_tool(kind, base, base + bytes);
+	if (buffer->dirty_granules != 0 && kind->zeroed)
 		memset((void *)base, 0, bytes);
 	smal_buffer_claim_slots(buffer, base, base + SMAL_GRANULE);
 	smal_stride_settle(buffer, false);

@@ -50,6 +50,21 @@ SMAL_NOINLINE void smal_marker_spill(struct smal_marker *marker)
 
 /* ---- The long way ---- */
 
+/* The object that begins in an address's granule, or 0; for those whose kind says so, the
+ * one that it points to or into. */
+static uintptr_t resolve_beginning(const struct smal_marker *marker, uintptr_t address,
+                                   struct smal_buffer **buffer, const struct smal_scan **scan)
+{
+	uintptr_t granule = address & ~(uintptr_t)(SMAL_GRANULE - 1);
+	uintptr_t slot = smal_marker_resolve(marker, granule + SMAL_GRANULE - 1, buffer, scan);
+
+	if (*buffer == NULL)
+		return 0;
+	if (((*scan)->flags & SMAL_SCAN_INTERIOR) != 0)
+		return smal_buffer_find_slot(*buffer, address);
+	return slot >= granule ? slot : 0;
+}
+
 /* Returns an object that has just been marked and is to be scanned, or 0. */
 static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
                                          enum smal_source source)
@@ -63,11 +78,13 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 		marker->visit(marker, address, source);
 		return 0;
 	}
-	slot = smal_marker_resolve(marker, source == SMAL_FROM_ROOT_END ? address - 1 : address,
-	                           &buffer, &scan);
+	if (source == SMAL_FROM_OBJECT)
+		slot = resolve_beginning(marker, address, &buffer, &scan);
+	else
+		slot = smal_marker_resolve(marker,
+		                           source == SMAL_FROM_ROOT_END ? address - 1 : address,
+		                           &buffer, &scan);
 	if (slot == 0)
-		return 0;
-	if (source == SMAL_FROM_OBJECT && slot != address && (scan->flags & SMAL_SCAN_INTERIOR) == 0)
 		return 0;
 	/* What ends where an object begins is left alone if it is small: else each
 	 * pointer on the stack would keep the object before its own. */
@@ -96,9 +113,44 @@ void smal_mark_candidate(struct smal_marker *marker, uintptr_t address, enum sma
 	smal_marker_keep_slack(marker);
 }
 
-SMAL_NOINLINE uintptr_t *smal_mark_special(struct smal_marker *marker, uintptr_t address,
-                                             uintptr_t *top)
+/* An address in the view, in a buffer of the collector's: all by the segment's tables, for
+ * the buffer's descriptor would be one more miss. Returns what mark_slow does. */
+static uintptr_t mark_in_view(const struct smal_marker *marker, uintptr_t address)
 {
+	const struct smal_view *view = &marker->view;
+	uintptr_t offset = address - view->base, granule = offset & ~(uintptr_t)(SMAL_GRANULE - 1);
+	size_t id = offset >> SMAL_ID_LOG2, at;
+	const struct smal_scan *scan = &view->scans[view->owners[id] % SMAL_KINDS];
+	uintptr_t slot = (uintptr_t)(id - *smal_segment_back(view->segment, id)) << SMAL_ID_LOG2;
+
+	if ((scan->flags & SMAL_SCAN_INTERIOR) == 0)
+		offset = granule + SMAL_GRANULE - 1;
+	slot += (uintptr_t)((offset - slot) * scan->reciprocal >> 44) * scan->slot_bytes;
+	if ((scan->flags & SMAL_SCAN_INTERIOR) == 0 && slot < granule)
+		return 0;
+	at = slot >> SMAL_GRANULE_LOG2;
+	/* Where an object is pending it is live, too. */
+	if (!smal_bit_get(view->live, at) ||
+	    ((scan->flags & SMAL_SCAN_FREES) != 0 &&
+	     smal_bit_get((void *)view->segment->side[SMAL_SIDE_MASK + 2].base, at)) ||
+	    !smal_mark_set(view->mark, at, marker->together))
+		return 0;
+	return scan->how != SMAL_HOW_LEAF ? view->base + slot : 0;
+}
+
+SMAL_NOINLINE uintptr_t *smal_mark_special(struct smal_marker *marker, uintptr_t address,
+                                           uintptr_t *top)
+{
+	const struct smal_view *view = &marker->view;
+	uintptr_t offset = address - view->base, object;
+
+	/* A large object's end is in its buffer's descriptor. */
+	if (offset < view->bytes &&
+	    view->scans[view->owners[offset >> SMAL_ID_LOG2] % SMAL_KINDS].slot_bytes != 0) {
+		object = mark_in_view(marker, address);
+		*top = object;
+		return top + (object != 0);
+	}
 	marker->top = top;
 	smal_mark_candidate(marker, address, SMAL_FROM_OBJECT);
 	return marker->top;
@@ -106,18 +158,28 @@ SMAL_NOINLINE uintptr_t *smal_mark_special(struct smal_marker *marker, uintptr_t
 
 /* ---- The public half ---- */
 
+static SMAL_ALWAYS_INLINE void mark_pointer(struct smal_marker *marker, const void *pointer,
+                                            bool together)
+{
+	marker->top = smal_mark_word(marker, &marker->view, (uintptr_t)pointer, together,
+	                             marker->top);
+	smal_marker_keep_slack(marker);
+}
+
 void smal_mark(struct smal_marker *marker, const void *pointer)
 {
-	uintptr_t word = (uintptr_t)pointer;
-
-	marker->top = SMAL_UNLIKELY(marker->together)
-	                      ? smal_mark_word(marker, &marker->view, word, true, marker->top)
-	                      : smal_mark_word(marker, &marker->view, word, false, marker->top);
-	smal_marker_keep_slack(marker);
+	if (SMAL_UNLIKELY(marker->together))
+		mark_pointer(marker, pointer, true);
+	else
+		mark_pointer(marker, pointer, false);
 }
 
 void smal_mark_array(struct smal_marker *marker, void *const *pointers, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		smal_mark(marker, pointers[i]);
+	if (SMAL_UNLIKELY(marker->together))
+		for (size_t i = 0; i < count; i++)
+			mark_pointer(marker, pointers[i], true);
+	else
+		for (size_t i = 0; i < count; i++)
+			mark_pointer(marker, pointers[i], false);
 }

@@ -42,10 +42,11 @@ enum {
 	/* Kinds of a collector; the last class index of a variable type is its
 	 * kind of large objects. */
 	SMAL_KINDS = 8192,
-	/* Beside a kind's number in its class, and so in its owner words: it has no
-	 * pointers; slots begin at odd multiples of 8, too; the long way is needed. */
-	SMAL_CLASS_LEAF = SMAL_KINDS,
-	SMAL_CLASS_ODD = SMAL_KINDS * 2,
+	/* Beside a kind's number in its class, and so in its owner words: slots begin at
+	 * odd multiples of 8, too, in small buffers; it has no pointers; the long way is
+	 * needed. */
+	SMAL_CLASS_ODD = SMAL_KINDS,
+	SMAL_CLASS_LEAF = SMAL_KINDS * 2,
 	SMAL_CLASS_SPECIAL = SMAL_KINDS * 4,
 	SMAL_VARIABLE_KINDS = SMAL_CLASSES + 1,
 	/* Threads that mark at once. */
@@ -115,6 +116,8 @@ struct smal_kind {
 	struct smal_stride stride;
 	struct smal_owned_type *type;
 	uint16_t index;
+	/* New objects are. */
+	bool zeroed;
 	/* Bytes of a window: whole slots, or one. */
 	uint32_t window_bytes;
 	/* What has been added up; the holes have the rest until the world stops. */

@@ -43,14 +43,14 @@ enum {
 
 /* ---- Scanning ---- */
 
-static SMAL_ALWAYS_INLINE const struct smal_scan *scan_of(const struct smal_view *view,
-                                                         uintptr_t object)
+/* The class of an object: its kind's number, and SMAL_CLASS_ODD. */
+static SMAL_ALWAYS_INLINE uint32_t class_of(const struct smal_view *view, uintptr_t object)
 {
 	uintptr_t offset = object - view->base;
 
 	if (SMAL_LIKELY(offset < view->bytes))
-		return &view->scans[view->owners[offset >> SMAL_ID_LOG2] % SMAL_KINDS];
-	return &view->scans[smal_buffer_find(object)->stride->class % SMAL_KINDS];
+		return view->owners[offset >> SMAL_ID_LOG2];
+	return smal_buffer_find(object)->stride->class;
 }
 
 static size_t object_words(const struct smal_scan *scan, uintptr_t object)
@@ -61,14 +61,42 @@ static size_t object_words(const struct smal_scan *scan, uintptr_t object)
 	return bytes / sizeof(uintptr_t);
 }
 
-/* The words [words, limit). */
+/* The words [words, limit), of which there are some. */
 static SMAL_ALWAYS_INLINE uintptr_t *scan_row(struct smal_marker *marker,
                                               const struct smal_view *view, const uintptr_t *words,
                                               const uintptr_t *limit, bool together, uintptr_t *top)
 {
-	for (; words < limit; words++)
+	do
 		top = smal_mark_word(marker, view, *words, together, top);
+	while (++words < limit);
 	return top;
+}
+
+/* The mark bits of what the words lead to are fetched. */
+static SMAL_ALWAYS_INLINE void prefetch_marks(const struct smal_view *view, const uintptr_t *words,
+                                              size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch(&view->mark[((words[i] & view->keep) - view->base) >>
+		                               (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2)]);
+}
+
+/* The words [words, limit) of an array. Many are sparse: eight words that are NULL cost
+ * little more than one. In others, what comes next is known long before. */
+static SMAL_ALWAYS_INLINE uintptr_t *scan_array(struct smal_marker *marker,
+                                                const struct smal_view *view,
+                                                const uintptr_t *words, const uintptr_t *limit,
+                                                bool together, uintptr_t *top)
+{
+	for (; limit - words >= 8; words += 8) {
+		if ((words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] |
+		     words[7]) == 0)
+			continue;
+		if (limit - words >= 16)
+			prefetch_marks(view, words + 8, 8);
+		top = scan_row(marker, view, words, words + 8, together, top);
+	}
+	return words < limit ? scan_row(marker, view, words, limit, together, top) : top;
 }
 
 /* Scans words [from, end) of an object by layout or conservatively. */
@@ -89,8 +117,8 @@ static SMAL_NOINLINE void scan_piece(struct smal_marker *marker, const struct sm
 			top = smal_mark_word(marker, &view, words[from], marker->together, top);
 	if (from < end && (scan->how == SMAL_HOW_CONSERVATIVE || smal_layout_has(scan, from)))
 		top = marker->together
-		              ? scan_row(marker, &view, words + from, words + end, true, top)
-		              : scan_row(marker, &view, words + from, words + end, false, top);
+		              ? scan_array(marker, &view, words + from, words + end, true, top)
+		              : scan_array(marker, &view, words + from, words + end, false, top);
 	marker->top = top;
 }
 
@@ -122,10 +150,14 @@ static SMAL_ALWAYS_INLINE uintptr_t *scan_object(struct smal_marker *marker,
                                                  const struct smal_view *view, uintptr_t object,
                                                  bool together, uintptr_t *top)
 {
-	const uintptr_t *words = (const uintptr_t *)object;
-	const struct smal_scan *scan = scan_of(view, object);
+	const uint32_t class = class_of(view, object);
+	const struct smal_scan *scan = &view->scans[class % SMAL_KINDS];
+	const uintptr_t *words;
 	uintptr_t bits;
 
+	if (SMAL_UNLIKELY((class & SMAL_CLASS_ODD) != 0))
+		object = smal_odd_slot(scan, object);
+	words = (const uintptr_t *)object;
 	if (SMAL_LIKELY(scan->how == SMAL_HOW_RUN))
 		return scan_row(marker, view, words, words + scan->words, together, top);
 	if (scan->how == SMAL_HOW_BITS) {
@@ -156,57 +188,57 @@ static SMAL_ALWAYS_INLINE void prefetch(const struct smal_view *view, uintptr_t 
 {
 	uintptr_t offset = object - view->base;
 
+	/* Somewhere else, the second one does nothing. */
 	__builtin_prefetch((const void *)object);
-	if (SMAL_LIKELY(offset < view->bytes))
-		__builtin_prefetch(&view->live[offset >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2)]);
+	__builtin_prefetch(&view->live[offset >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2)]);
 }
 
-/* Scans an object with which nothing else is queued, and then the one that its last
- * word leads to, as long as that is all there is: a list needs no queue, and waiting
- * in the ring would gain nothing. */
+/* Scans a pair with which nothing else is queued, and then the one that its second word
+ * leads to, as long as that is all there is: a list needs no queue, and waiting in the
+ * ring would gain nothing. Returns the queue's top. */
+static SMAL_ALWAYS_INLINE uintptr_t *chase_pairs(struct smal_marker *marker, uintptr_t object,
+                                                 uint32_t class, bool together, uintptr_t *top)
+{
+	const struct smal_view copy = marker->view, *view = &copy;
+	const uintptr_t *bottom = top;
+	uintptr_t word, offset;
+	uint32_t next;
+	size_t granule;
+	smal_word live;
+
+	do {
+		word = ((const uintptr_t *)object)[1];
+		top = smal_mark_word(marker, view, *(const uintptr_t *)object, together, top);
+		object = word & view->keep_granule;
+		offset = object - view->base;
+		if (SMAL_UNLIKELY(offset >= view->bytes))
+			return smal_mark_other(marker, view, word, top);
+		next = view->owners[offset >> SMAL_ID_LOG2] ^ view->owner;
+		if (SMAL_UNLIKELY(next != class || top != bottom))
+			return smal_mark_word(marker, view, word, together, top);
+		/* First the one, then the other: both masks' words have the same place in
+		 * their pages, and a load behind a store to such waits for it. */
+		granule = offset >> SMAL_GRANULE_LOG2;
+		live = view->live[granule >> SMAL_WORD_LOG2];
+		if (!smal_mark_set(view->mark, granule, together))
+			return top;
+	} while ((live >> granule % SMAL_WORD_BITS & 1) != 0);
+	return top;
+}
+
+/* Scans an object with which nothing else is queued. */
 static SMAL_ALWAYS_INLINE uintptr_t *chase_as(struct smal_marker *marker, uintptr_t object,
                                               bool together)
 {
-	const struct smal_view copy = marker->view, *view = &copy;
-	const struct smal_scan *scan = scan_of(view, object);
-	uintptr_t *top = marker->top;
-	const uintptr_t *bottom = top, *words, *last;
-	bool live = is_live(view, object);
+	const struct smal_view *view = &marker->view;
+	uint32_t class = class_of(view, object) & (SMAL_CLASS_LEAF - 1);
+	const struct smal_scan *scan = &view->scans[class % SMAL_KINDS];
 
-	while (live && scan->how == SMAL_HOW_RUN) {
-		size_t granule, w;
-		uint32_t kind;
-
-		words = (const uintptr_t *)object;
-		/* A pair's second word is where it is whatever its kind says: the next load
-		 * does not wait for that. */
-		if (SMAL_LIKELY(scan->words == 2)) {
-			top = smal_mark_word(marker, view, words[0], together, top);
-			last = words + 1;
-		} else {
-			last = words + scan->words - 1;
-			top = scan_row(marker, view, words, last, together, top);
-		}
-		object = *last & view->keep;
-		granule = smal_granule_of(object - view->base);
-		w = granule >> SMAL_WORD_LOG2;
-		if (granule >= view->granules)
-			return smal_mark_other(marker, view, object, together, top);
-		kind = view->owners[granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2)] ^ view->owner;
-		if (kind >= SMAL_CLASS_LEAF)
-			return smal_mark_word(marker, view, object, together, top);
-		/* First the one, then the other: both masks' words have the same place in
-		 * their pages, and a load behind a store to such waits for it. */
-		live = (view->live[w] >> granule % SMAL_WORD_BITS & 1) != 0;
-		if (!smal_mark_set(view->mark, granule, together))
-			return top;
-		if (top != bottom) {
-			*top++ = object;
-			return top;
-		}
-		scan = &view->scans[kind];
-	}
-	return live ? scan_object(marker, view, object, together, top) : top;
+	if (!is_live(view, object))
+		return marker->top;
+	if (scan->how == SMAL_HOW_RUN && scan->words == 2 && (class & SMAL_CLASS_ODD) == 0)
+		return chase_pairs(marker, object, class, together, marker->top);
+	return scan_object(marker, view, object, together, marker->top);
 }
 
 static SMAL_NOINLINE void chase(struct smal_marker *marker, uintptr_t object, bool together)
@@ -250,12 +282,13 @@ static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned lef
 
 				object &= ~(uintptr_t)SMAL_PIECE;
 				marker->top = top;
-				scan_words(marker, scan_of(&view, object), object, from);
+				scan_words(marker, &view.scans[class_of(&view, object) % SMAL_KINDS],
+				           object, from);
 				smal_marker_keep_slack(marker);
 				top = marker->top;
 				continue;
 			}
-			if (SMAL_UNLIKELY(waiting == 0 && top == marker->bottom)) {
+			if (SMAL_UNLIKELY(top == marker->bottom && waiting == 0)) {
 				marker->top = top;
 				chase(marker, object, together);
 				top = marker->top;
@@ -352,7 +385,9 @@ bool smal_mark_drain(struct smal_marker *marker)
 
 void smal_mark_children(struct smal_marker *marker, uintptr_t object)
 {
-	if (scan_of(&marker->view, object)->how == SMAL_HOW_LEAF)
+	uint32_t class = class_of(&marker->view, object);
+
+	if (marker->view.scans[class % SMAL_KINDS].how == SMAL_HOW_LEAF)
 		return;
 	marker->scanning = true;
 	marker->top = scan_object(marker, &marker->view, object, false, marker->top);

@@ -42,13 +42,14 @@ enum smal_source {
  * needs: constant while marking, so that a loop can keep a copy in registers. */
 struct smal_view {
 	uintptr_t base;
-	size_t bytes, granules;
+	size_t bytes;
 	const uint32_t *owners;
 	const smal_word *live;
 	smal_word *mark;
 	const struct smal_scan *scans;
-	/* Bits that are kept of a candidate. */
-	uintptr_t keep;
+	const struct smal_segment *segment;
+	/* Bits that are kept of a candidate; and those of its granule's address. */
+	uintptr_t keep, keep_granule;
 	/* Objects may lie in other segments too, but outside of [lowest, lowest + span)
 	 * there are none. */
 	uintptr_t lowest;
@@ -108,14 +109,16 @@ static SMAL_ALWAYS_INLINE void smal_marker_keep_slack(struct smal_marker *marker
 static SMAL_ALWAYS_INLINE bool smal_mark_set(smal_word *mask, size_t granule, bool together)
 {
 	smal_word *at = &mask[granule >> SMAL_WORD_LOG2], word;
-	unsigned bit = granule & (SMAL_WORD_BITS - 1);
 
+	/* So written, each shift and its remainder are one instruction of x86. */
 	word = together ? smal_word_load(at) : *at;
-	if ((word >> bit & 1) != 0)
+	if ((word >> granule % SMAL_WORD_BITS & 1) != 0)
 		return false;
-	if (together)
-		return (smal_word_or(at, (smal_word)1 << bit) >> bit & 1) == 0;
-	*at = word | (smal_word)1 << bit;
+	if (together) {
+		word = smal_word_or(at, (smal_word)1 << granule % SMAL_WORD_BITS);
+		return (word >> granule % SMAL_WORD_BITS & 1) == 0;
+	}
+	*at = word | (smal_word)1 << granule % SMAL_WORD_BITS;
 	return true;
 }
 

@@ -29,9 +29,9 @@ static void point_at(struct smal_marker *marker, const struct smal_segment *segm
 {
 	struct smal_view *view = &marker->view;
 
+	view->segment = segment;
 	view->base = segment->base;
 	view->bytes = segment_bytes(segment);
-	view->granules = view->bytes >> SMAL_GRANULE_LOG2;
 	view->owners = smal_segment_owner(segment, 0);
 	view->live = (void *)segment->side[SMAL_SIDE_MASK + marker->live_index].base;
 	view->mark = (void *)segment->side[SMAL_SIDE_MASK + (marker->live_index ^ 1)].base;
@@ -46,6 +46,9 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 	*marker = (struct smal_marker){ .view = { .scans = gc->scans,
 		                                  .owner = (uint32_t)gc->owner << 16,
 		                                  .keep = ~gc->options.tag_mask,
+		                                  .keep_granule =
+		                                          ~(gc->options.tag_mask |
+		                                            (SMAL_GRANULE - 1)),
 		                                  .lowest = UINTPTR_MAX },
 		                        .gc = gc,
 		                        .live_index = gc->live,
@@ -85,7 +88,7 @@ void smal_marker_watch(struct smal_marker *marker,
 	marker->watcher = watcher;
 	if (marked != NULL) {
 		/* Every candidate takes the long way, where the watcher is told. */
-		marker->view.bytes = marker->view.granules = 0;
+		marker->view.bytes = 0;
 		marker->view.lowest = 0;
 		marker->view.span = SIZE_MAX;
 		return;

@@ -27,9 +27,13 @@ static enum smal_error resize_large(struct smal_attached *thread, struct smal_bu
 	if (!smal_buffer_resize(buffer, bytes, &zeroed))
 		return bytes > had ? SMAL_ERROR_NO_MEMORY : SMAL_OK;
 	if (bytes > had) {
+		const struct smal_kind *kind = smal_buffer_kind(buffer);
+
 		if (gc->tool_watches)
 			smal_os_tool_allow(base + had, bytes - had);
-		if (!zeroed)
+		if (gc->tool_watches && !kind->zeroed)
+			smal_os_tool_undefine(base + had, bytes - had);
+		if (!zeroed && kind->zeroed)
 			memset(base + had, 0, bytes - had);
 	}
 	hole->counts.claimed_large_bytes += (uint64_t)bytes - had;

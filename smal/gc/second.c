@@ -29,19 +29,22 @@ const struct smal_buffer *smal_second_buffer(const struct smal_second *second, u
 static uintptr_t object_at(const struct smal_second *second, uintptr_t address, bool interior)
 {
 	const struct smal_buffer *buffer = smal_second_buffer(second, address);
-	uintptr_t base, slot;
+	uintptr_t base, slot, granule = address - address % SMAL_GRANULE;
 	size_t bytes, bit;
 
 	if (buffer == NULL)
 		return 0;
+	interior |= (smal_buffer_kind(buffer)->type->desc.flags & SMAL_TYPE_INTERIOR) != 0;
+	/* Else the slot that begins in the address's granule, if one does. */
+	if (!interior)
+		address = granule + SMAL_GRANULE - 1;
 	base = smal_buffer_base(buffer);
 	bytes = smal_buffer_slot_bytes(buffer);
 	slot = base + (address - base) / bytes * bytes;
 	if (slot + bytes > base + smal_buffer_bytes(buffer))
 		return 0;
 	bit = (slot - base) / SMAL_GRANULE;
-	if (slot != address && !interior &&
-	    (smal_buffer_kind(buffer)->type->desc.flags & SMAL_TYPE_INTERIOR) == 0)
+	if (!interior && slot < granule)
 		return 0;
 	if (!smal_bit_get(smal_buffer_mask(buffer, second->gc->live), bit) ||
 	    (buffer->stride->masks > 2 && smal_bit_get(smal_buffer_mask(buffer, 2), bit)))

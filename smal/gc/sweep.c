@@ -100,6 +100,19 @@ static void sweep_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal
 	}
 }
 
+/* Has a buffer's masks fetched, and the descriptor of the one after it. */
+static void prefetch_buffer(const struct smal_gc *gc, const struct smal_link *link,
+                            const struct smal_link *head)
+{
+	const struct smal_buffer *buffer = SMAL_CONTAINER(link, struct smal_buffer, link);
+
+	if (link == head)
+		return;
+	__builtin_prefetch(link->next);
+	__builtin_prefetch(smal_buffer_mask(buffer, gc->live));
+	__builtin_prefetch(smal_buffer_mask(buffer, gc->live ^ 1));
+}
+
 static void sweep_kind(struct smal_gc *gc, struct smal_kind *kind,
                        struct smal_collection *collection)
 {
@@ -114,9 +127,11 @@ static void sweep_kind(struct smal_gc *gc, struct smal_kind *kind,
 	smal_link_init(&unswept);
 	smal_link_splice(&unswept, &kind->stride.room);
 	smal_link_splice(&unswept, &kind->stride.filled);
-	SMAL_LIST_EACH_SAFE(link, &unswept)
+	SMAL_LIST_EACH_SAFE(link, &unswept) {
+		prefetch_buffer(gc, link->next, &unswept);
 		sweep_buffer(gc, kind, SMAL_CONTAINER(link, struct smal_buffer, link), collection,
 		             &spare_bytes);
+	}
 	SMAL_LIST_EACH(link, &kind->stride.claimed)
 		sweep_masks(gc, kind, SMAL_CONTAINER(link, struct smal_buffer, link), collection);
 }

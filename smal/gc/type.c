@@ -50,9 +50,12 @@ static enum smal_error desc_check(const struct smal_type_desc *desc, const char 
 		return smal_fail(SMAL_ERROR_INVALID, function, "collections_per_sweep is over 65535",
 		                 NULL, "%u for type %s", desc->collections_per_sweep, desc->name);
 	if ((desc->flags & ~(SMAL_TYPE_INTERIOR | SMAL_TYPE_IMMORTAL |
-	                     SMAL_TYPE_MOSTLY_UNCHANGING)) != 0)
+	                     SMAL_TYPE_MOSTLY_UNCHANGING | SMAL_TYPE_UNZEROED)) != 0)
 		return smal_fail(SMAL_ERROR_INVALID, function, "unknown flags", NULL,
 		                 "%#x for type %s", desc->flags, desc->name);
+	if ((desc->flags & SMAL_TYPE_UNZEROED) != 0 && desc->marking == SMAL_MARK_CALLBACK)
+		return smal_fail(SMAL_ERROR_INVALID, function, "mark function of what is not zeroed",
+		                 NULL, "type %s", desc->name);
 	if (desc->marking != SMAL_MARK_LAYOUT)
 		return SMAL_OK;
 	if (layout->bits == NULL || layout->words == 0 || layout->words > LARGEST_LAYOUT)
@@ -75,6 +78,11 @@ static size_t stride_of(const struct smal_type_desc *desc)
 	size_t alignment = desc->alignment != 0 ? desc->alignment
 	                   : desc->bytes % 16 <= 8 && desc->bytes % 16 != 0 ? 8
 	                                                                    : 16;
+
+	/* A granule in which one object ends and another begins would have the mark bit
+	 * of the one, and words that mean the other. */
+	if ((desc->flags & SMAL_TYPE_INTERIOR) != 0)
+		alignment = smal_max(alignment, SMAL_GRANULE);
 
 	return smal_max(smal_round_up(desc->bytes, smal_max(alignment, 8)), SMAL_GRANULE);
 }
@@ -157,6 +165,7 @@ static struct smal_kind *kind_create(struct smal_owned_type *type, unsigned clas
 	kind->stride.live = gc->live;
 	kind->stride.masks = type->desc.free != NULL ? 3 : 2;
 	kind->type = type;
+	kind->zeroed = (type->desc.flags & SMAL_TYPE_UNZEROED) == 0;
 	if (stride_bytes != 0) {
 		window = smal_max(SMAL_WINDOW_BYTES,
 		                  smal_min(stride_bytes * SMAL_WINDOW_SLOTS, SMAL_WINDOW_MOST));
@@ -167,11 +176,12 @@ static struct smal_kind *kind_create(struct smal_owned_type *type, unsigned clas
 	scan_init(&gc->scans[index], kind);
 	if (gc->scans[index].how == SMAL_HOW_LEAF)
 		kind->stride.class |= SMAL_CLASS_LEAF;
-	if ((gc->scans[index].flags & SMAL_SCAN_ODD) != 0)
+	if ((gc->scans[index].flags & (SMAL_SCAN_ODD | SMAL_SCAN_WIDE)) == SMAL_SCAN_ODD)
 		kind->stride.class |= SMAL_CLASS_ODD;
-	/* A large object has one bit, however many granules there are. */
+	/* A large object has one bit, however many granules there are; and where slots
+	 * are far apart, the sweep looks at their bits alone, and no claim may set others. */
 	if ((gc->scans[index].flags & (SMAL_SCAN_SLOW | SMAL_SCAN_INTERIOR)) != 0 ||
-	    stride_bytes == 0)
+	    stride_bytes == 0 || smal_stride_is_sparse(&kind->stride))
 		kind->stride.class |= SMAL_CLASS_SPECIAL;
 	/* Who finds it without the lock finds it whole. */
 	smal_atomic_store((volatile AO_t *)&gc->kinds[index], (uintptr_t)kind);

@@ -186,6 +186,8 @@ bool smal_os_tool_watches(void);
 /* The range may not be touched from now on; it may be, and is defined. */
 void smal_os_tool_forbid(const void *base, size_t bytes);
 void smal_os_tool_allow(const void *base, size_t bytes);
+/* What may be touched is not defined. */
+void smal_os_tool_undefine(const void *base, size_t bytes);
 
 /* Reports of undefined values by this thread are off between the two: a
  * conservative scan reads undefined words by its nature. */

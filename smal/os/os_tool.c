@@ -37,6 +37,7 @@
 #define RUNNING_ON_VALGRIND 0
 #define VALGRIND_MAKE_MEM_NOACCESS(base, bytes) ((void)0)
 #define VALGRIND_MAKE_MEM_DEFINED(base, bytes) ((void)0)
+#define VALGRIND_MAKE_MEM_UNDEFINED(base, bytes) ((void)(base), (void)(bytes))
 #define VALGRIND_DISABLE_ERROR_REPORTING ((void)0)
 #define VALGRIND_ENABLE_ERROR_REPORTING ((void)0)
 #endif
@@ -56,6 +57,11 @@ void smal_os_tool_allow(const void *base, size_t bytes)
 {
 	ASAN_UNPOISON_MEMORY_REGION(base, bytes);
 	VALGRIND_MAKE_MEM_DEFINED(base, bytes);
+}
+
+void smal_os_tool_undefine(const void *base, size_t bytes)
+{
+	VALGRIND_MAKE_MEM_UNDEFINED(base, bytes);
 }
 
 void smal_os_tool_quiet(void)

@@ -48,8 +48,31 @@ void smal_buffer_summarize(struct smal_buffer *buffer, size_t first, size_t limi
 	}
 }
 
+/* Where a mask word has one slot at most, most words have none: by slots, then. */
+static uint32_t recount_sparse(struct smal_buffer *buffer)
+{
+	const struct smal_stride *stride = buffer->stride;
+	const smal_word *live = smal_buffer_live(buffer);
+	size_t each = smal_stride_summary_words(stride);
+	uint32_t used = 0;
+
+	buffer->summary = 0;
+	for (uint32_t slot = 0; slot < stride->slots; slot++) {
+		size_t bit = slot * stride->stride_bytes >> SMAL_GRANULE_LOG2;
+		bool is = smal_bit_get(live, bit);
+
+		used += is;
+		buffer->summary |= (smal_word)!is << (bit >> SMAL_WORD_LOG2) / each;
+	}
+	buffer->used_slots = (uint16_t)used;
+	return used;
+}
+
 uint32_t smal_buffer_recount(struct smal_buffer *buffer)
 {
+	if (smal_stride_is_sparse(buffer->stride))
+		return recount_sparse(buffer);
+
 	const smal_word *live = smal_buffer_live(buffer), *full = buffer->stride->full;
 	size_t each = smal_stride_summary_words(buffer->stride), words = buffer->stride->words;
 	uint32_t used = smal_words_count(live, words);
@@ -67,8 +90,30 @@ uint32_t smal_buffer_recount(struct smal_buffer *buffer)
 	return used;
 }
 
+static uint32_t replace_sparse(struct smal_buffer *buffer, smal_word *old)
+{
+	const struct smal_stride *stride = buffer->stride;
+	smal_word *live = smal_buffer_live(buffer);
+	uint32_t freed = 0;
+
+	for (uint32_t slot = 0; slot < stride->slots; slot++) {
+		size_t w = slot * stride->stride_bytes >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2);
+		smal_word was = old[w], is = live[w] & was;
+
+		freed += is != was;
+		live[w] = is;
+		old[w] = 0;
+	}
+	if (freed != 0)
+		recount_sparse(buffer);
+	return freed;
+}
+
 uint32_t smal_buffer_replace(struct smal_buffer *buffer, smal_word *old)
 {
+	if (smal_stride_is_sparse(buffer->stride))
+		return replace_sparse(buffer, old);
+
 	bool is_claimed = buffer->state == SMAL_BUFFER_CLAIMED;
 	smal_word *live = smal_buffer_live(buffer), any = 0, changed = 0;
 	size_t words = buffer->stride->words;

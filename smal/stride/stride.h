@@ -102,6 +102,12 @@ struct smal_stride {
 	uint64_t words_read;
 };
 
+/* True if no two slots have their bits in one word of a mask. */
+static inline bool smal_stride_is_sparse(const struct smal_stride *stride)
+{
+	return stride->stride_bytes >= (size_t)SMAL_WORD_BITS << SMAL_GRANULE_LOG2;
+}
+
 /* The side metadata that a space needs for strides. Masks are zero wherever no
  * buffer is. */
 void smal_stride_sides(struct smal_space_options *options);
@@ -158,7 +164,8 @@ size_t smal_stride_trim(struct smal_stride *stride);
 
 /* For who has the stride to itself, after the masks have changed places: of the live
  * slots, those stay that the old mask has too, and that is cleared. Returns how many
- * it frees; where none, nothing else has changed. */
+ * it frees; where none, nothing else has changed. If the stride is sparse, neither mask
+ * may have bits where no slot begins. */
 uint32_t smal_buffer_replace(struct smal_buffer *buffer, smal_word *old);
 
 enum smal_released {

@@ -60,7 +60,7 @@ static uint64_t most_words(unsigned slots_log2)
 		EXPECT(buffer != NULL);
 		base = smal_buffer_base(buffer);
 		limit = base + smal_buffer_bytes(buffer);
-		smal_buffer_claim_slots(buffer, base, limit);
+		smal_buffer_claim_slots(buffer, base, limit, false);
 		smal_stride_settle(buffer, false);
 		first = i == 0 ? base : first;
 		last = limit - SMALLEST;

@@ -381,10 +381,10 @@ START_TEST(test_holes)
 		if (was)
 			smal_buffer_free_slots(buffer, base + first * bytes, base + last * bytes);
 		else
-			smal_buffer_claim_slots(buffer, base + first * bytes, base + last * bytes);
+			smal_buffer_claim_slots(buffer, base + first * bytes, base + last * bytes, false);
 		/* An empty range changes nothing. */
 		smal_buffer_free_slots(buffer, base + first * bytes, base + first * bytes);
-		smal_buffer_claim_slots(buffer, base + last * bytes, base + last * bytes);
+		smal_buffer_claim_slots(buffer, base + last * bytes, base + last * bytes, false);
 		for (at = 0; at < stride.slots; at++) {
 			count += used[at];
 			EXPECT_EQ(smal_buffer_find_slot(buffer, base + at * bytes + 1),
@@ -428,9 +428,9 @@ START_TEST(test_claims)
 	/* All of one, and a slot of the other. */
 	ck_assert(smal_buffer_hole(first, smal_buffer_base(first), &base, &limit));
 	ck_assert_uint_eq(limit - base, 65536);
-	smal_buffer_claim_slots(first, base, limit);
+	smal_buffer_claim_slots(first, base, limit, false);
 	ck_assert(!smal_buffer_hole(first, base, &base, &limit));
-	smal_buffer_claim_slots(second, smal_buffer_base(second), smal_buffer_base(second) + 32);
+	smal_buffer_claim_slots(second, smal_buffer_base(second), smal_buffer_base(second) + 32, false);
 	smal_stride_unclaim(first);
 	smal_stride_unclaim(second);
 	expect_sound();

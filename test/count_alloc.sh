@@ -79,7 +79,7 @@ figure 'an allocation by the parcel' "$loop" 3 6 20000 all parcel 200 100 200 20
 figure 'smal_alloc' "$loop" 3 12 20000 all alloc 200 100 200 200
 figure 'smal_alloc_bytes of a constant size' "$loop" 3 12 20000 all bytes 200 100 200 200
 figure 'a window, but for its zeroing' "$zero" 50 775 200 all refill 200 32 400 32
-figure 'an allocation into a hole of one slot' "$loop" 20 494 20000 all holes 20000 0 40000 0
+figure 'an allocation into a hole of one slot' "$loop" 20 284 20000 all holes 20000 0 40000 0
 
 figure 'a pair of a list, marked' 0 20 63 20000 collect_counted list 20000 0 40000 0
 figure 'a dead pair' 0 0 1 25600 collect_counted dead 25600 32 51200 32

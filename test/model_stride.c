@@ -144,7 +144,7 @@ static void use_claimed(struct model *model)
 		EXPECT((base - start) % bytes == 0 && (limit - start) % bytes == 0);
 		EXPECT(base >= from && limit > base && limit <= start + slots * bytes);
 		n = 1 + below((limit - base) / bytes);
-		smal_buffer_claim_slots(buffer, base, base + n * bytes);
+		smal_buffer_claim_slots(buffer, base, base + n * bytes, false);
 		for (size_t i = 0; i < n; i++) {
 			EXPECT_EQ(smal_buffer_find_slot(buffer, base + i * bytes + below(bytes)),
 			          base + i * bytes);

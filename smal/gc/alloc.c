@@ -22,12 +22,21 @@
 
 #include <string.h>
 
+/* What is zeroed without a call. */
+enum { SMALL_BYTES = 64 };
+
 /* What a note's words are, but for its address. */
 #define NOTE ((uintptr_t)0x6e6f7465)
 
 static struct smal_parcel *parcel_of(struct smal_attached *thread, const struct smal_kind *kind)
 {
 	return &thread->parcels[kind->index];
+}
+
+/* No other thread gives slots of this one's buffers back. */
+static inline bool is_alone(const struct smal_attached *thread)
+{
+	return smal_atomic_load_relaxed_u32(&thread->gc->shared) == 0;
 }
 
 /* New objects may be touched. */
@@ -38,8 +47,18 @@ static void tell_tool(const struct smal_kind *kind, uintptr_t base, uintptr_t li
 		smal_os_tool_undefine((void *)base, limit - base);
 }
 
+/* In a heap full of holes, most have one small slot. */
+static inline void zero(uintptr_t base, uintptr_t limit)
+{
+	if (limit - base > SMALL_BYTES)
+		memset((void *)base, 0, limit - base);
+	else
+		for (; base < limit; base += sizeof(uint64_t))
+			*(uint64_t *)base = 0;
+}
+
 /* Makes [base, limit), whose live bits have been set, the parcel's window. */
-static void open_window(struct smal_attached *thread, struct smal_hole *hole,
+static inline void open_window(struct smal_attached *thread, struct smal_hole *hole,
                         struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
                         uint32_t slots)
 {
@@ -51,7 +70,7 @@ static void open_window(struct smal_attached *thread, struct smal_hole *hole,
 	if (thread->gc->tool_watches)
 		tell_tool(hole->kind, base, limit);
 	if (base < dirty && hole->kind->zeroed)
-		memset((void *)base, 0, smal_min(limit, dirty) - base);
+		zero(base, smal_min(limit, dirty));
 	if (end > buffer->dirty_granules)
 		buffer->dirty_granules = end;
 	hole->counts.claimed_slots += slots;
@@ -72,7 +91,38 @@ static void next_window(struct smal_attached *thread, struct smal_hole *hole)
 	hole->next += smal_min(bytes, hole->limit - base);
 	smal_pace_allocated(thread, hole->next - base);
 	open_window(thread, hole, hole->buffer, base, hole->next,
-	            smal_buffer_claim_slots(hole->buffer, base, hole->next));
+	            smal_buffer_claim_slots(hole->buffer, base, hole->next, is_alone(thread)));
+}
+
+/* The next hole of a claimed buffer, if it is one slot with another behind it, whose bits
+ * are in one word: most are, in a heap full of holes. Anything else is left as it is. */
+static SMAL_ALWAYS_INLINE bool next_single(struct smal_attached *thread, struct smal_hole *hole)
+{
+	const struct smal_stride *stride = &hole->kind->stride;
+	struct smal_buffer *buffer = hole->buffer;
+	uintptr_t start = smal_buffer_base(buffer), slot;
+	size_t bit = (hole->limit - start) >> SMAL_GRANULE_LOG2, w = bit >> SMAL_WORD_LOG2;
+	size_t granules = stride->stride_bytes >> SMAL_GRANULE_LOG2;
+	smal_word *live = smal_buffer_live(buffer), word, free;
+
+	if (w >= stride->words || stride->stride_bytes % SMAL_GRANULE != 0)
+		return false;
+	word = smal_word_load(&live[w]);
+	free = stride->full[w] & ~word & ~(smal_word)0 << bit % SMAL_WORD_BITS;
+	if (free == 0)
+		return false;
+	bit = smal_word_lowest(free);
+	if (bit + granules >= SMAL_WORD_BITS || (word >> (bit + granules) & 1) == 0)
+		return false;
+	slot = start + (((w << SMAL_WORD_LOG2) + bit) << SMAL_GRANULE_LOG2);
+	if (SMAL_LIKELY(is_alone(thread)))
+		smal_word_store(&live[w], word | (smal_word)1 << bit);
+	else
+		smal_word_or(&live[w], (smal_word)1 << bit);
+	hole->next = hole->limit = slot + stride->stride_bytes;
+	smal_pace_allocated(thread, stride->stride_bytes);
+	open_window(thread, hole, buffer, slot, hole->limit, 1);
+	return true;
 }
 
 /* Steps 1 to 4; false if every buffer of the kind is full. */
@@ -255,9 +305,11 @@ static bool provide(struct smal_attached *thread, struct smal_hole *hole)
 static void *alloc_slot(struct smal_attached *thread, struct smal_kind *kind)
 {
 	struct smal_parcel *parcel = parcel_of(thread, kind);
+	struct smal_hole *hole = &thread->holes[kind->index];
+	bool is_simple = hole->buffer != NULL && hole->next >= hole->limit && hole->recent_count == 0;
 	uintptr_t object;
 
-	if (!provide(thread, smal_hole_of(thread, kind)))
+	if (!(is_simple && next_single(thread, hole)) && !provide(thread, smal_hole_of(thread, kind)))
 		return NULL;
 	object = parcel->cursor;
 	smal_atomic_store_relaxed((volatile AO_t *)&parcel->cursor,
@@ -305,7 +357,7 @@ static void *alloc_large(struct smal_attached *thread, struct smal_kind *kind, s
 		tell_tool(kind, base, base + bytes);
 	if (buffer->dirty_granules != 0 && kind->zeroed)
 		memset((void *)base, 0, bytes);
-	smal_buffer_claim_slots(buffer, base, base + SMAL_GRANULE);
+	smal_buffer_claim_slots(buffer, base, base + SMAL_GRANULE, true);
 	smal_stride_settle(buffer, false);
 	hole->counts.claimed_slots++;
 	hole->counts.claimed_large_bytes += bytes;
@@ -313,9 +365,10 @@ static void *alloc_large(struct smal_attached *thread, struct smal_kind *kind, s
 	return (void *)base;
 }
 
-/* What both slow paths ask first. */
-static enum smal_error alloc_check(struct smal_thread *public, const struct smal_type *public_type,
-                                   bool variable, const char *function)
+/* The errors of a thread and a type that is none of its collector's, or has another size. */
+static SMAL_NOINLINE enum smal_error alloc_refuse(struct smal_thread *public,
+                                                  const struct smal_type *public_type,
+                                                  bool variable, const char *function)
 {
 	const struct smal_owned_type *type = smal_owned(public_type);
 	enum smal_error error = smal_thread_check(public, SMAL_FREEING, function);
@@ -335,6 +388,20 @@ static enum smal_error alloc_check(struct smal_thread *public, const struct smal
 		                 variable ? "type has a fixed size" : "type has no fixed size",
 		                 public_type, "type %s", type->desc.name);
 	return SMAL_OK;
+}
+
+/* What both slow paths ask first. */
+static inline enum smal_error alloc_check(struct smal_thread *public,
+                                          const struct smal_type *public_type, bool variable,
+                                          const char *function)
+{
+	const struct smal_owned_type *type = smal_owned(public_type);
+
+	if (SMAL_LIKELY(smal_thread_is_ready(public) && public_type != NULL &&
+	                type->magic == SMAL_MAGIC_TYPE && type->gc == smal_attached(public)->gc &&
+	                (type->desc.bytes == 0) == variable))
+		return SMAL_OK;
+	return alloc_refuse(public, public_type, variable, function);
 }
 
 /* Leaves the reason and returns NULL. */

@@ -30,7 +30,7 @@ static struct {
 	bool ending;
 } crew = { .lock = SMAL_OS_LOCK_INIT };
 
-static __thread bool is_here;
+static __thread bool is_here __attribute__((tls_model("initial-exec")));
 
 bool smal_crew_is_here(void)
 {

@@ -19,8 +19,6 @@
 
 #include <smal/base/process.h>
 
-enum { POLL_NS = 20000 };
-
 #define EACH_GC(gc)                                                                         \
 	for (struct smal_gc *gc =                                                           \
 		     SMAL_CONTAINER(smal_process.instances.next, struct smal_gc, link);     \
@@ -64,17 +62,6 @@ static void freeze(struct smal_gc *gc)
 	smal_os_lock_give(&gc->lock);
 }
 
-static bool somebody_is_inside(struct smal_gc *gc)
-{
-	bool inside = false;
-
-	smal_os_lock_take(&gc->lock);
-	SMAL_EACH_THREAD(gc, thread)
-		inside |= !is_mine(thread) && smal_atomic_load_u32(&thread->inside) != 0;
-	smal_os_lock_give(&gc->lock);
-	return inside;
-}
-
 static void thaw(struct smal_gc *gc)
 {
 	SMAL_EACH_THREAD(gc, thread) {
@@ -100,8 +87,6 @@ static void lower_locks(void (*each)(struct smal_os_lock *lock))
 
 static void before_fork(void)
 {
-	uint32_t unused = 0;
-
 	if (is_in_callback()) {
 		smal_fail(SMAL_ERROR_BUSY, "fork", "not allowed now", NULL, "%s",
 		          "a collection is under way");
@@ -114,10 +99,8 @@ static void before_fork(void)
 	smal_os_lock_take(&smal_os_instances_lock);
 	EACH_GC(gc)
 		freeze(gc);
-	EACH_GC(gc) {
-		while (somebody_is_inside(gc))
-			smal_os_wait(&unused, 0, POLL_NS);
-	}
+	EACH_GC(gc)
+		smal_gc_outlast(gc);
 	EACH_GC(gc)
 		smal_os_lock_take(&gc->lock);
 	lower_locks(smal_os_lock_take);

@@ -199,6 +199,8 @@ struct smal_gc {
 	volatile uint32_t parked_waiters;
 	/* Is counted up and woken when a thread goes AWAY that a collection waits for. */
 	volatile uint32_t arrivals;
+	/* 1 once a second thread has attached: live bits are set by atomic operations. */
+	volatile uint32_t shared;
 	/* 1 once there has been a long weak reference. */
 	volatile uint32_t has_long_weak;
 	/* 1 while a thread runs pending free callbacks. */

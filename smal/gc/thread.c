@@ -27,7 +27,7 @@
 #include <string.h>
 
 /* The attachments of the calling thread. */
-static __thread struct smal_attached *attachments;
+static __thread struct smal_attached *attachments __attribute__((tls_model("initial-exec")));
 
 enum {
 	PARCEL_BYTES = SMAL_KINDS * sizeof(struct smal_parcel),
@@ -190,6 +190,13 @@ static void detach_all(void)
 	}
 }
 
+/* A thread that was alone knows from now on that it is not. */
+static void share(struct smal_gc *gc)
+{
+	smal_atomic_store_u32(&gc->shared, 1);
+	smal_gc_outlast(gc);
+}
+
 enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **result)
 {
 	enum smal_error error = smal_gc_check(gc, __func__);
@@ -204,6 +211,11 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 	if (!smal_os_stack_bounds(&base, &limit) || !smal_os_at_thread_end(SMAL_OS_GC, detach_all))
 		return SMAL_ERROR_NO_MEMORY;
 	smal_gc_lock(gc);
+	if (!smal_link_is_alone(&gc->threads) && gc->shared == 0) {
+		smal_gc_unlock(gc);
+		share(gc);
+		smal_gc_lock(gc);
+	}
 	thread = thread_memory(gc);
 	if (thread != NULL) {
 		smal_atomic_store_relaxed(&thread->os_id, smal_os_thread_id());
@@ -375,7 +387,7 @@ void smal_thread_restore(struct smal_attached *thread)
 
 		if (!window_ahead(thread, hole, &base, &limit))
 			continue;
-		smal_buffer_claim_slots(hole->window_buffer, base, limit);
+		smal_buffer_claim_slots(hole->window_buffer, base, limit, true);
 		hole_parcel(thread, hole)->limit = limit;
 	}
 }

@@ -16,7 +16,11 @@
 enum {
 	/* How long a thread that stops the world waits for others to go first. */
 	WAY_TURNS = 20,
-	WAY_NS = 20000
+	WAY_NS = 20000,
+	/* How long a thread that outlasts others waits for what they have written, and
+	 * between two looks. */
+	BARRIER_NS = 1000000,
+	POLL_NS = 20000
 };
 
 /* ---- The phase ---- */
@@ -70,6 +74,32 @@ void smal_gc_unlock(struct smal_gc *gc)
 {
 	smal_os_lock_give(&gc->lock);
 	smal_end_all();
+}
+
+/* ---- Outlasting ---- */
+
+static bool somebody_is_inside(struct smal_gc *gc)
+{
+	uintptr_t self = smal_os_thread_id();
+	bool inside = false;
+
+	smal_os_lock_take(&gc->lock);
+	SMAL_EACH_THREAD(gc, thread)
+		inside |= smal_atomic_load_relaxed(&thread->os_id) != self &&
+		          smal_atomic_load_u32(&thread->inside) != 0;
+	smal_os_lock_give(&gc->lock);
+	return inside;
+}
+
+void smal_gc_outlast(struct smal_gc *gc)
+{
+	uint32_t unused = 0;
+
+	/* Without barriers: a processor has long written what it is to write. */
+	if (!smal_os_barrier())
+		smal_os_wait(&unused, 0, BARRIER_NS);
+	while (somebody_is_inside(gc))
+		smal_os_wait(&unused, 0, POLL_NS);
 }
 
 /* ---- Stopping the world ---- */

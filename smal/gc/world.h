@@ -65,11 +65,13 @@ void smal_gc_begin_slow(struct smal_attached *thread);
 void smal_gc_end_slow(struct smal_attached *thread);
 
 /* Goes inside: from now to smal_gc_end the thread is not stopped, and a fork waits
- * for it. The exchange is a full barrier: either the thread sees what is asked of
- * it, or who asks sees that it is inside. */
+ * for it. Either the thread sees what is asked of it, or who asks sees that it is
+ * inside: the full barrier that this takes is made by who asks (smal_gc_outlast), for
+ * here it would wait for all that the program has written. */
 static inline void smal_gc_begin(struct smal_attached *thread)
 {
-	smal_atomic_cas_u32(&thread->inside, 0, 1);
+	smal_atomic_store_u32(&thread->inside, 1);
+	__asm__ volatile("" ::: "memory");
 	if (SMAL_UNLIKELY(smal_atomic_load_relaxed_u32(&thread->public.poll) != 0))
 		smal_gc_begin_slow(thread);
 }
@@ -80,6 +82,10 @@ static inline void smal_gc_end(struct smal_attached *thread)
 	if (SMAL_UNLIKELY(thread->deferred))
 		smal_gc_end_slow(thread);
 }
+
+/* Waits until each thread of the collector, but for the calling one, is outside or has
+ * been since the call: it has seen then what was written before. Without locks. */
+void smal_gc_outlast(struct smal_gc *gc);
 
 /* Goes inside for all collectors that the calling thread is attached to: for what
  * takes a lock of the process's. */

@@ -84,8 +84,12 @@ extern struct smal_os_lock smal_os_instances_lock;
 /* The lock of the process's list of heaps: above theirs, below nothing. */
 extern struct smal_os_lock smal_os_heaps_lock;
 
-/* A word that no other live thread has. */
-uintptr_t smal_os_thread_id(void);
+/* A word that no other live thread has: the place of something that each has. */
+extern __thread char smal_os_thread_place __attribute__((tls_model("initial-exec")));
+static inline uintptr_t smal_os_thread_id(void)
+{
+	return (uintptr_t)&smal_os_thread_place;
+}
 
 /* ---- Waiting, signals, ends of threads, fork (os_thread.c) ---- */
 
@@ -93,6 +97,10 @@ uintptr_t smal_os_thread_id(void);
  * limit); may return for no reason. Both may be called by signal handlers. */
 void smal_os_wait(volatile uint32_t *word, uint32_t value, uint64_t timeout_ns);
 void smal_os_wake(volatile uint32_t *word);
+
+/* Every thread of the process goes through a full barrier between its call and its
+ * return, so that what they do often needs none. False: the system can't. */
+bool smal_os_barrier(void);
 
 /* A thread of the library's own, in which all signals are blocked; false: there can
  * be none. The caller joins it. */

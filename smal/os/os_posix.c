@@ -170,9 +170,4 @@ void smal_os_lock_give(struct smal_os_lock *lock)
 	SMAL_ASSERT(result == 0);
 }
 
-uintptr_t smal_os_thread_id(void)
-{
-	static __thread char place;
-
-	return (uintptr_t)&place;
-}
+__thread char smal_os_thread_place __attribute__((tls_model("initial-exec")));

@@ -79,6 +79,33 @@ void smal_os_wake(volatile uint32_t *word)
 
 #endif
 
+#if defined(__linux__) && defined(SYS_membarrier) && !defined(__SANITIZE_THREAD__)
+
+/* linux/membarrier.h, which older systems have not. */
+enum { BARRIER_EXPEDITED = 1 << 3, BARRIER_REGISTER_EXPEDITED = 1 << 4 };
+
+bool smal_os_barrier(void)
+{
+	int saved_errno = errno;
+	bool done = syscall(SYS_membarrier, BARRIER_EXPEDITED, 0, 0) == 0;
+
+	/* The first time, and perhaps in a forked child. */
+	if (!done && errno == EPERM)
+		done = syscall(SYS_membarrier, BARRIER_REGISTER_EXPEDITED, 0, 0) == 0 &&
+		       syscall(SYS_membarrier, BARRIER_EXPEDITED, 0, 0) == 0;
+	errno = saved_errno;
+	return done;
+}
+
+#else
+
+bool smal_os_barrier(void)
+{
+	return false;
+}
+
+#endif
+
 /* ---- Threads ---- */
 
 /* Enough for mark callbacks. */

@@ -17,6 +17,11 @@ static inline smal_word smal_word_load(const smal_word *word)
 	return smal_atomic_load_relaxed((const volatile AO_t *)word);
 }
 
+static inline void smal_word_store(smal_word *word, smal_word value)
+{
+	smal_atomic_store_relaxed((volatile AO_t *)word, value);
+}
+
 static inline smal_word smal_word_or(smal_word *word, smal_word bits)
 {
 	return smal_atomic_or((volatile AO_t *)word, bits);

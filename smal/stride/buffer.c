@@ -144,23 +144,33 @@ bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_
                       uintptr_t *limit)
 {
 	const struct smal_stride *stride = buffer->stride;
-	const smal_word *live = smal_buffer_live(buffer);
-	size_t bits = (size_t)stride->words << SMAL_WORD_LOG2;
+	const smal_word *live = smal_buffer_live(buffer), *full = stride->full;
 	uintptr_t start = smal_buffer_base(buffer);
-	size_t free, taken;
+	size_t bit = (from - start) >> SMAL_GRANULE_LOG2, w = bit >> SMAL_WORD_LOG2;
+	size_t words = stride->words, taken;
+	smal_word after = ~(smal_word)0 << bit % SMAL_WORD_BITS, free;
 
-	free = smal_bit_next_missing(live, stride->full, smal_buffer_bit(buffer, from), bits);
-	if (free == bits)
+	if (w >= words)
 		return false;
-	taken = smal_bit_next(live, free, bits);
-	*base = start + (free << SMAL_GRANULE_LOG2);
+	while ((free = full[w] & ~smal_word_load(&live[w]) & after) == 0) {
+		after = ~(smal_word)0;
+		if (++w == words)
+			return false;
+	}
+	bit = smal_word_lowest(free);
+	/* Others may clear bits meanwhile. */
+	after = smal_word_load(&live[w]) & ~(smal_word)1 << bit;
+	bit += w << SMAL_WORD_LOG2;
+	taken = after != 0 ? (w << SMAL_WORD_LOG2) + smal_word_lowest(after)
+	                   : smal_bit_next(live, (w + 1) << SMAL_WORD_LOG2, words << SMAL_WORD_LOG2);
+	*base = start + (bit << SMAL_GRANULE_LOG2);
 	*limit = start + (taken << SMAL_GRANULE_LOG2);
 	if (stride->stride_bytes % SMAL_GRANULE != 0) {
 		/* A slot may begin in the middle of its granule. */
 		*base = smal_buffer_slot(buffer, *base + SMAL_GRANULE - 1);
 		*limit = smal_buffer_slot(buffer, *limit + SMAL_GRANULE - 1);
 	}
-	if (taken == bits)
+	if (taken == words << SMAL_WORD_LOG2)
 		*limit = start + stride->slots * smal_buffer_slot_bytes(buffer);
 	return true;
 }
@@ -177,7 +187,8 @@ static void range_bits(const struct smal_buffer *buffer, uintptr_t base, uintptr
 	*end = smal_min(*end, (size_t)buffer->stride->words << SMAL_WORD_LOG2);
 }
 
-uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit)
+uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
+                                 bool alone)
 {
 	smal_word *live = smal_buffer_live(buffer);
 	const smal_word *full = buffer->stride->full;
@@ -185,13 +196,6 @@ uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uin
 	uint32_t slots = 1;
 	size_t first, end, w;
 
-	/* In a heap full of holes, most have one slot. */
-	if (claimed && limit - base == buffer->stride->stride_bytes) {
-		first = smal_buffer_bit(buffer, base);
-		smal_word_or(&live[first >> SMAL_WORD_LOG2],
-		             (smal_word)1 << (first & (SMAL_WORD_BITS - 1)));
-		return 1;
-	}
 	range_bits(buffer, base, limit, &first, &end);
 	for (w = first >> SMAL_WORD_LOG2; w << SMAL_WORD_LOG2 < end; w++) {
 		smal_word bits = full[w];
@@ -199,10 +203,10 @@ uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uin
 		if (SMAL_UNLIKELY(w << SMAL_WORD_LOG2 < first || (w + 1) << SMAL_WORD_LOG2 > end))
 			bits &= smal_bits_in_word(w, first, end);
 		SMAL_ASSERT((smal_word_load(&live[w]) & bits) == 0);
-		if (claimed)
-			smal_word_or(&live[w], bits);
+		if (alone || !claimed)
+			smal_word_store(&live[w], smal_word_load(&live[w]) | bits);
 		else
-			live[w] |= bits;
+			smal_word_or(&live[w], bits);
 	}
 	if (buffer->stride->stride_bytes != 0)
 		slots = (uint32_t)((limit - base) * buffer->stride->reciprocal >> 44);

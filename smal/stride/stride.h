@@ -221,8 +221,10 @@ bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_
                       uintptr_t *limit);
 
 /* Sets or clears the live bits of all slots in [base, limit); returns their
- * number. The summary of a claimed buffer is left alone until it is unclaimed. */
-uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit);
+ * number. The summary of a claimed buffer is left alone until it is unclaimed. `alone`:
+ * nobody else gives slots back meanwhile. */
+uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
+                                 bool alone);
 uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uintptr_t limit);
 
 /* The first invariant that does not hold, or NULL. */

@@ -365,29 +365,23 @@ static void *alloc_large(struct smal_attached *thread, struct smal_kind *kind, s
 	return (void *)base;
 }
 
-/* The errors of a thread and a type that is none of its collector's, or has another size. */
-static SMAL_NOINLINE enum smal_error alloc_refuse(struct smal_thread *public,
-                                                  const struct smal_type *public_type,
-                                                  bool variable, const char *function)
+/* The error of a type that is none of the thread's, or has another size. */
+static SMAL_NOINLINE enum smal_error type_refuse(const struct smal_type *public_type,
+                                                 bool variable, const char *function)
 {
 	const struct smal_owned_type *type = smal_owned(public_type);
-	enum smal_error error = smal_thread_check(public, SMAL_FREEING, function);
 
-	if (error != SMAL_OK)
-		return error;
 	if (public_type == NULL || type->magic != SMAL_MAGIC_TYPE)
 		return smal_fail(SMAL_ERROR_INVALID, function, "not a type", public_type, "%s",
 		                 public_type != NULL && type->magic == SMAL_MAGIC_GONE
 		                         ? "a type that has ended"
 		                         : "");
-	if (type->gc != smal_attached(public)->gc)
+	if ((type->desc.bytes == 0) == variable)
 		return smal_fail(SMAL_ERROR_INVALID, function, "type of another collector",
 		                 public_type, "type %s", type->desc.name);
-	if ((type->desc.bytes == 0) != variable)
-		return smal_fail(SMAL_ERROR_INVALID, function,
-		                 variable ? "type has a fixed size" : "type has no fixed size",
-		                 public_type, "type %s", type->desc.name);
-	return SMAL_OK;
+	return smal_fail(SMAL_ERROR_INVALID, function,
+	                 variable ? "type has a fixed size" : "type has no fixed size", public_type,
+	                 "type %s", type->desc.name);
 }
 
 /* What both slow paths ask first. */
@@ -396,12 +390,14 @@ static inline enum smal_error alloc_check(struct smal_thread *public,
                                           const char *function)
 {
 	const struct smal_owned_type *type = smal_owned(public_type);
+	enum smal_error error = smal_thread_check(public, SMAL_FREEING, function);
 
-	if (SMAL_LIKELY(smal_thread_is_ready(public) && public_type != NULL &&
-	                type->magic == SMAL_MAGIC_TYPE && type->gc == smal_attached(public)->gc &&
-	                (type->desc.bytes == 0) == variable))
-		return SMAL_OK;
-	return alloc_refuse(public, public_type, variable, function);
+	if (error == SMAL_OK &&
+	    SMAL_UNLIKELY(public_type == NULL || type->magic != SMAL_MAGIC_TYPE ||
+	                  type->gc != smal_attached(public)->gc ||
+	                  (type->desc.bytes == 0) != variable))
+		return type_refuse(public_type, variable, function);
+	return error;
 }
 
 /* Leaves the reason and returns NULL. */

@@ -171,23 +171,25 @@ struct smal_attached *smal_attachments(void);
 /* True for a thread that is marking: it collects, or helps who does. */
 bool smal_thread_is_marking(void);
 
-/* True if the next would find nothing to refuse, whatever `most` is. */
-static inline bool smal_thread_is_ready(const struct smal_thread *public)
+/* Refuses with a report: a call by somebody who is not that attached thread, by
+ * one that is away, or while it is busy with more than `most` allows. */
+enum smal_error smal_thread_check_slow(const struct smal_thread *thread, enum smal_activity most,
+                                       const char *function);
+
+static inline enum smal_error smal_thread_check(const struct smal_thread *public,
+                                                enum smal_activity most, const char *function)
 {
 	const struct smal_attached *thread = smal_attached(public);
 
-	return public != NULL &&
-	       smal_atomic_load_relaxed_u32(&thread->magic) == SMAL_MAGIC_THREAD &&
-	       smal_atomic_load_relaxed(&thread->os_id) == smal_os_thread_id() &&
-	       thread->activity == SMAL_IDLE &&
-	       (smal_atomic_load_relaxed_u32(&public->poll) & SMAL_POLL_AWAY) == 0 &&
-	       smal_atomic_load_relaxed_u32(&thread->inside) == 0;
+	if (SMAL_LIKELY(public != NULL &&
+	                smal_atomic_load_relaxed_u32(&thread->magic) == SMAL_MAGIC_THREAD &&
+	                smal_atomic_load_relaxed(&thread->os_id) == smal_os_thread_id() &&
+	                thread->activity == SMAL_IDLE &&
+	                (smal_atomic_load_relaxed_u32(&public->poll) & SMAL_POLL_AWAY) == 0 &&
+	                smal_atomic_load_relaxed_u32(&thread->inside) == 0))
+		return SMAL_OK;
+	return smal_thread_check_slow(public, most, function);
 }
-
-/* Refuses with a report: a call by somebody who is not that attached thread, by
- * one that is away, or while it is busy with more than `most` allows. */
-enum smal_error smal_thread_check(const struct smal_thread *thread, enum smal_activity most,
-                                  const char *function);
 
 /* The same for functions that take a collector: any thread that is not in one of
  * its callbacks. */

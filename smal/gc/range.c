@@ -113,39 +113,40 @@ static SMAL_ALWAYS_INLINE size_t keep_near(const struct smal_view *view, uintptr
 	return count + (address - view->lowest <= view->span);
 }
 
-/* Leaves the first of n words that are such addresses, where the words were. */
-static SMAL_ALWAYS_INLINE size_t sift(const struct smal_view *view, uintptr_t *words, size_t n)
+/* Puts those of n words that are such addresses into `found`, which may be where the words
+ * are; returns their number. */
+static SMAL_ALWAYS_INLINE size_t sift(const struct smal_view *view, const uintptr_t *words,
+                                      size_t n, uintptr_t *found)
 {
-	uintptr_t *word = words, *limit = words + n;
+	const uintptr_t *word = words, *limit = words + n;
 	size_t count = 0;
 
 	for (; word < limit - n % 8; word += 8) {
-		count = keep_near(view, word[0], words, count);
-		count = keep_near(view, word[1], words, count);
-		count = keep_near(view, word[2], words, count);
-		count = keep_near(view, word[3], words, count);
-		count = keep_near(view, word[4], words, count);
-		count = keep_near(view, word[5], words, count);
-		count = keep_near(view, word[6], words, count);
-		count = keep_near(view, word[7], words, count);
+		count = keep_near(view, word[0], found, count);
+		count = keep_near(view, word[1], found, count);
+		count = keep_near(view, word[2], found, count);
+		count = keep_near(view, word[3], found, count);
+		count = keep_near(view, word[4], found, count);
+		count = keep_near(view, word[5], found, count);
+		count = keep_near(view, word[6], found, count);
+		count = keep_near(view, word[7], found, count);
 	}
 	for (; word < limit; word++)
-		count = keep_near(view, *word, words, count);
+		count = keep_near(view, *word, found, count);
 	return count;
 }
 
 static void mark_words(struct smal_marker *marker, uintptr_t base, uintptr_t limit)
 {
 	const struct smal_view view = marker->view;
-	uintptr_t words[AT_ONCE];
+	uintptr_t found[AT_ONCE];
 
 	while (base < limit) {
 		size_t n = smal_min((limit - base) / sizeof(uintptr_t), AT_ONCE), count;
 
-		smal_os_copy_words(words, (const uintptr_t *)base, n);
-		count = sift(&view, words, n);
+		count = sift(&view, smal_os_any_words(found, (const uintptr_t *)base, n), n, found);
 		if (count != 0)
-			look_at_all(marker, words, count);
+			look_at_all(marker, found, count);
 		base += n * sizeof(uintptr_t);
 	}
 }

@@ -114,8 +114,8 @@ enum smal_error smal_gc_check(const struct smal_gc *gc, const char *function)
 	return SMAL_OK;
 }
 
-enum smal_error smal_thread_check(const struct smal_thread *public, enum smal_activity most,
-                                  const char *function)
+enum smal_error smal_thread_check_slow(const struct smal_thread *public, enum smal_activity most,
+                                       const char *function)
 {
 	const struct smal_attached *thread;
 	uint32_t magic;

@@ -14,6 +14,21 @@
 
 #include <pthread.h>
 
+/* What the compiler has code watched by: gcc's names for it, and clang's. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SMAL_OS_SANITIZED 1
+#else
+#define SMAL_OS_SANITIZED 0
+#endif
+
 /* ---- Memory (os_posix.c) ---- */
 
 size_t smal_os_page_bytes(void);
@@ -173,6 +188,20 @@ void smal_os_with_stack(void (*visit)(uintptr_t low, void *argument), void *argu
 /* Copies words of any kind: the red zones that ASan keeps between variables,
  * and words that were never written, are copied like others. */
 void smal_os_copy_words(uintptr_t *to, const uintptr_t *from, size_t count);
+
+/* Such words where they stand or, where a tool would mind their being read, a copy. */
+static inline const uintptr_t *smal_os_any_words(uintptr_t *copy, const uintptr_t *words,
+                                                 size_t count)
+{
+#if SMAL_OS_SANITIZED
+	smal_os_copy_words(copy, words, count);
+	return copy;
+#else
+	(void)copy;
+	(void)count;
+	return words;
+#endif
+}
 
 /* Where ASan keeps frames of the calling thread, or NULL: it does not. */
 void *smal_os_fake_stack(void);

@@ -15,20 +15,8 @@
 #include <link.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#include <sanitizer/asan_interface.h>
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
 #endif
 
 bool smal_os_stack_bounds(uintptr_t *base, uintptr_t *limit)
@@ -73,7 +61,7 @@ SMAL_NOINLINE void smal_os_with_stack(void (*visit)(uintptr_t low, void *argumen
 SMAL_NO_SANITIZE_ADDRESS SMAL_NO_SANITIZE_THREAD SMAL_NOINLINE void
 smal_os_copy_words(uintptr_t *to, const uintptr_t *from, size_t count)
 {
-#ifdef SANITIZED
+#if SMAL_OS_SANITIZED
 	const volatile uintptr_t *word = from; /* a call of memcpy would be watched */
 
 	for (size_t i = 0; i < count; i++)

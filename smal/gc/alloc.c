@@ -36,7 +36,7 @@ static struct smal_parcel *parcel_of(struct smal_attached *thread, const struct 
 /* No other thread gives slots of this one's buffers back. */
 static inline bool is_alone(const struct smal_attached *thread)
 {
-	return smal_atomic_load_relaxed_u32(&thread->gc->shared) == 0;
+	return smal_atomic_load_relaxed_u32(&thread->gc->sharing) == SMAL_ALONE;
 }
 
 /* New objects may be touched. */

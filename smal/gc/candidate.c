@@ -65,6 +65,20 @@ static uintptr_t resolve_beginning(const struct smal_marker *marker, uintptr_t a
 	return slot >= granule ? slot : 0;
 }
 
+enum smal_fate smal_mark_fate_of_value(const struct smal_marker *marker, uintptr_t word)
+{
+	uintptr_t address = word & marker->view.keep, slot;
+	enum smal_fate fate = smal_mark_fate(marker, word);
+	const struct smal_scan *scan;
+	struct smal_buffer *buffer;
+
+	/* Nearly all values are their objects' addresses, or no addresses at all. */
+	if (fate != SMAL_FATE_NONE || address - marker->view.lowest >= marker->view.span)
+		return fate;
+	slot = resolve_beginning(marker, address, &buffer, &scan);
+	return slot != 0 ? smal_mark_fate(marker, slot) : SMAL_FATE_NONE;
+}
+
 /* Returns an object that has just been marked and is to be scanned, or 0. */
 static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
                                          enum smal_source source)

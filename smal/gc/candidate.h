@@ -61,8 +61,8 @@ static SMAL_ALWAYS_INLINE uintptr_t *smal_mark_word(struct smal_marker *marker,
 	if (SMAL_UNLIKELY(offset >= view->bytes))
 		return smal_mark_other(marker, view, word, top);
 	at = &view->mark[offset >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2)];
-	marks = together ? smal_word_load(at) : *at;
-	/* Whoever's it is. */
+	marks = smal_word_load(at);
+	/* Whoever's it is: of another collector's, it may be changing, and means nothing. */
 	if ((marks >> (offset >> SMAL_GRANULE_LOG2) % SMAL_WORD_BITS & 1) != 0)
 		return top;
 	kind = view->owners[offset >> SMAL_ID_LOG2] ^ view->owner;
@@ -70,7 +70,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *smal_mark_word(struct smal_marker *marker,
 		return smal_mark_other(marker, view, word, top);
 	bit = (smal_word)1 << (offset >> SMAL_GRANULE_LOG2) % SMAL_WORD_BITS;
 	if (!together)
-		*at = marks | bit;
+		smal_word_store(at, marks | bit);
 	else if ((smal_word_or(at, bit) & bit) != 0)
 		return top;
 	if (SMAL_UNLIKELY(kind >= SMAL_CLASS_LEAF))

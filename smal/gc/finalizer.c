@@ -100,7 +100,7 @@ static void keep_in_buffer(struct pass *pass, struct smal_buffer *buffer)
 			uintptr_t slot = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
 
 			if (keep(pass, (struct smal_finalizer *)slot))
-				mark[w] |= left & -left;
+				smal_word_store(&mark[w], mark[w] | (left & -left));
 		}
 	}
 }
@@ -271,7 +271,8 @@ static void mark_watch(void *object, void *user)
 	if (finalizer->object == 0 || (finalizer->bits & SMAL_FINALIZER_QUEUED) != 0 ||
 	    (finalizer->bits & SMAL_FINALIZER_WATCH) == 0 ||
 	    smal_mark_fate(pass->marker, finalizer->object) == SMAL_FATE_MARKED ||
-	    smal_mark_fate(pass->marker, (uintptr_t)finalizer->value) != SMAL_FATE_UNMARKED)
+	    smal_mark_fate_of_value(pass->marker, (uintptr_t)finalizer->value) !=
+		    SMAL_FATE_UNMARKED)
 		return;
 	smal_mark(pass->marker, finalizer->value);
 	pass->marked = true;

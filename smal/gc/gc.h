@@ -174,6 +174,14 @@ enum smal_phase {
 	SMAL_PHASE_FORKING
 };
 
+enum smal_sharing {
+	/* One thread has been attached at a time. */
+	SMAL_ALONE,
+	/* A second one attaches; the first may not know. */
+	SMAL_SHARING,
+	SMAL_SHARED
+};
+
 enum smal_inner_type {
 	SMAL_INNER_WEAK,
 	SMAL_INNER_EPHEMERON,
@@ -199,8 +207,8 @@ struct smal_gc {
 	volatile uint32_t parked_waiters;
 	/* Is counted up and woken when a thread goes AWAY that a collection waits for. */
 	volatile uint32_t arrivals;
-	/* 1 once a second thread has attached: live bits are set by atomic operations. */
-	volatile uint32_t shared;
+	/* enum smal_sharing: whether live bits are set by atomic operations. */
+	volatile uint32_t sharing;
 	/* 1 once there has been a long weak reference. */
 	volatile uint32_t has_long_weak;
 	/* 1 while a thread runs pending free callbacks. */

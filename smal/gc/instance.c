@@ -120,7 +120,7 @@ static enum smal_error instance_create(struct smal_space *space, struct smal_spa
 	gc->options = *options;
 	gc->torture = smal_options()->torture;
 	/* What one thread does alone needs no barriers if others can have them made. */
-	gc->shared = !smal_os_barrier();
+	gc->sharing = smal_os_has_barrier() ? SMAL_ALONE : SMAL_SHARED;
 	gc->tool_watches = smal_os_tool_watches() && !smal_options()->no_tool;
 	smal_os_lock_init(&gc->lock);
 	smal_link_init(&gc->types);

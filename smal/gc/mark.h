@@ -111,14 +111,14 @@ static SMAL_ALWAYS_INLINE bool smal_mark_set(smal_word *mask, size_t granule, bo
 	smal_word *at = &mask[granule >> SMAL_WORD_LOG2], word;
 
 	/* So written, each shift and its remainder are one instruction of x86. */
-	word = together ? smal_word_load(at) : *at;
+	word = smal_word_load(at);
 	if ((word >> granule % SMAL_WORD_BITS & 1) != 0)
 		return false;
 	if (together) {
 		word = smal_word_or(at, (smal_word)1 << granule % SMAL_WORD_BITS);
 		return (word >> granule % SMAL_WORD_BITS & 1) == 0;
 	}
-	*at = word | (smal_word)1 << granule % SMAL_WORD_BITS;
+	smal_word_store(at, word | (smal_word)1 << granule % SMAL_WORD_BITS);
 	return true;
 }
 
@@ -147,6 +147,8 @@ enum smal_fate {
 	SMAL_FATE_UNMARKED
 };
 enum smal_fate smal_mark_fate(const struct smal_marker *marker, uintptr_t word);
+/* The same of the object that smal_mark would mark for the word. (candidate.c) */
+enum smal_fate smal_mark_fate_of_value(const struct smal_marker *marker, uintptr_t word);
 
 /* Marks what an object refers to, and not the object. */
 void smal_mark_children(struct smal_marker *marker, uintptr_t object);

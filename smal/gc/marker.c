@@ -146,6 +146,6 @@ void smal_mark_kind_bits(struct smal_marker *marker, struct smal_kind *kind)
 		smal_word *mark = smal_buffer_mask(buffer, marker->live_index ^ 1);
 
 		for (size_t w = 0; w < kind->stride.words; w++)
-			mark[w] |= live[w];
+			smal_word_store(&mark[w], mark[w] | live[w]);
 	}
 }

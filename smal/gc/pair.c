@@ -183,7 +183,7 @@ static void step_pair(void *holder, uintptr_t key, uintptr_t value, void *user)
 
 	(void)holder;
 	if (smal_mark_fate(step->marker, key) == SMAL_FATE_UNMARKED ||
-	    smal_mark_fate(step->marker, value) != SMAL_FATE_UNMARKED)
+	    smal_mark_fate_of_value(step->marker, value) != SMAL_FATE_UNMARKED)
 		return;
 	smal_mark(step->marker, (const void *)value);
 	step->marked++;

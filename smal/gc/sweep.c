@@ -42,8 +42,8 @@ static uint64_t make_pending(struct smal_gc *gc, struct smal_kind *kind, struct 
 	for (size_t w = 0; w < kind->stride.words; w++) {
 		smal_word died = old[w] & ~live[w] & ~pending[w];
 
-		pending[w] |= died;
-		live[w] |= pending[w];
+		smal_word_store(&pending[w], pending[w] | died);
+		smal_word_store(&live[w], live[w] | pending[w]);
 		count += smal_word_count(died);
 	}
 	kind->pending_slots += count;
@@ -67,7 +67,7 @@ static void sweep_masks(struct smal_gc *gc, struct smal_kind *kind, struct smal_
 	if (kind->type->desc.free != NULL) {
 		/* A mark where no object was is none. */
 		for (size_t w = 0; w < kind->stride.words; w++)
-			live[w] &= old[w];
+			smal_word_store(&live[w], live[w] & old[w]);
 		pending = make_pending(gc, kind, buffer);
 	}
 	if (SMAL_UNLIKELY(gc->tool_watches))

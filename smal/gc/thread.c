@@ -190,11 +190,13 @@ static void detach_all(void)
 	}
 }
 
-/* A thread that was alone knows from now on that it is not. */
+/* A thread that was alone knows from now on that it is not. Of several that attach at
+ * once, each makes sure of that. */
 static void share(struct smal_gc *gc)
 {
-	smal_atomic_store_u32(&gc->shared, 1);
+	smal_atomic_cas_u32(&gc->sharing, SMAL_ALONE, SMAL_SHARING);
 	smal_gc_outlast(gc);
+	smal_atomic_store_u32(&gc->sharing, SMAL_SHARED);
 }
 
 enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **result)
@@ -211,7 +213,8 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 	if (!smal_os_stack_bounds(&base, &limit) || !smal_os_at_thread_end(SMAL_OS_GC, detach_all))
 		return SMAL_ERROR_NO_MEMORY;
 	smal_gc_lock(gc);
-	if (!smal_link_is_alone(&gc->threads) && gc->shared == 0) {
+	if (!smal_link_is_alone(&gc->threads) &&
+	    smal_atomic_load_u32(&gc->sharing) != SMAL_SHARED) {
 		smal_gc_unlock(gc);
 		share(gc);
 		smal_gc_lock(gc);

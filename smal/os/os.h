@@ -116,6 +116,8 @@ void smal_os_wake(volatile uint32_t *word);
 /* Every thread of the process goes through a full barrier between its call and its
  * return, so that what they do often needs none. False: the system can't. */
 bool smal_os_barrier(void);
+/* True if it could when it was asked first: that takes no time afterwards. */
+bool smal_os_has_barrier(void);
 
 /* A thread of the library's own, in which all signals are blocked; false: there can
  * be none. The caller joins it. */

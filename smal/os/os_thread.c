@@ -106,6 +106,16 @@ bool smal_os_barrier(void)
 
 #endif
 
+bool smal_os_has_barrier(void)
+{
+	enum { UNKNOWN, NO, YES };
+	static volatile uint32_t answer;
+
+	if (smal_atomic_load_relaxed_u32(&answer) == UNKNOWN)
+		smal_atomic_store_u32(&answer, smal_os_barrier() ? YES : NO);
+	return smal_atomic_load_relaxed_u32(&answer) == YES;
+}
+
 /* ---- Threads ---- */
 
 /* Enough for mark callbacks. */

@@ -11,7 +11,8 @@
 
 #include <smal/base/atomic.h>
 
-/* Words of masks that another thread may change at the same moment. */
+/* Words of masks that another thread may change, or read, at the same moment: another
+ * collector's marker reads a word's bit before it knows whose that is. */
 static inline smal_word smal_word_load(const smal_word *word)
 {
 	return smal_atomic_load_relaxed((const volatile AO_t *)word);

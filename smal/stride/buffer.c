@@ -101,8 +101,8 @@ static uint32_t replace_sparse(struct smal_buffer *buffer, smal_word *old)
 		smal_word was = old[w], is = live[w] & was;
 
 		freed += is != was;
-		live[w] = is;
-		old[w] = 0;
+		smal_word_store(&live[w], is);
+		smal_word_store(&old[w], 0);
 	}
 	if (freed != 0)
 		recount_sparse(buffer);
@@ -124,8 +124,8 @@ uint32_t smal_buffer_replace(struct smal_buffer *buffer, smal_word *old)
 	for (size_t w = 0; w < words; w++) {
 		smal_word was = old[w], is = live[w] & was;
 
-		live[w] = is;
-		old[w] = 0;
+		smal_word_store(&live[w], is);
+		smal_word_store(&old[w], 0);
 		any |= is;
 		changed |= is ^ was;
 	}
@@ -233,7 +233,7 @@ uint32_t smal_buffer_free_slots(struct smal_buffer *buffer, uintptr_t base, uint
 		if (claimed)
 			smal_word_clear(&live[w], bits);
 		else
-			live[w] &= ~bits;
+			smal_word_store(&live[w], live[w] & ~bits);
 		slots += smal_word_count(bits);
 	}
 	if (!claimed) {

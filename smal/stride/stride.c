@@ -221,7 +221,8 @@ void smal_buffer_drop(struct smal_buffer *buffer)
 	stride->heap_bytes -= bytes;
 	smal_segment_set_owner(segment, buffer->id, buffer->id + ids, 0);
 	for (unsigned i = 0; i < stride->masks && buffer->used_slots != 0; i++)
-		memset(smal_buffer_mask(buffer, i), 0, stride->words * sizeof(smal_word));
+		for (size_t w = 0; w < stride->words; w++)
+			smal_word_store(&smal_buffer_mask(buffer, i)[w], 0);
 	smal_atomic_store((volatile AO_t *)&buffer->stride, 0);
 	smal_os_tool_forbid((void *)base, bytes);
 	smal_space_give(stride->space, (void *)base, bytes);
@@ -265,7 +266,7 @@ void *smal_stride_take(struct smal_stride *stride)
 	       (((w << SMAL_WORD_LOG2) + smal_word_lowest(free)) << SMAL_GRANULE_LOG2);
 	if (stride->stride_bytes % SMAL_GRANULE != 0)
 		slot = smal_buffer_slot(buffer, slot + SMAL_GRANULE - 1);
-	live[w] |= free & -free;
+	smal_word_store(&live[w], live[w] | (free & -free));
 	smal_buffer_summarize(buffer, w, w + 1);
 	buffer->used_slots++;
 	smal_buffer_list(buffer);

@@ -209,7 +209,8 @@ START_TEST(test_unzeroed)
 {
 	enum { OBJECTS = 20000, WORDS = 8, LARGE = 1 << 20 };
 	static const uintptr_t pointers = 0xff;
-	struct smal_type_desc desc = { .name = "unzeroed", .flags = SMAL_TYPE_UNZEROED,
+	struct smal_type_desc desc = { .name = "unzeroed",
+		                       .flags = SMAL_TYPE_UNZEROED,
 		                       .bytes = WORDS * sizeof(uintptr_t) };
 	struct smal_type *leaf = heap_type(&desc), *node, *clear;
 	size_t old = 0;

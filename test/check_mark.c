@@ -366,7 +366,8 @@ START_TEST(test_no_tags)
 	roots[0] = (char *)heap_alloc_bytes(text, 100) + 16;
 	heap_collect();
 	ck_assert_uint_eq(heap_live(), 0);
-	roots[0] = (void *)((uintptr_t)heap_alloc_bytes(text, 100) | (uintptr_t)1 << (WORD_BITS - 1));
+	roots[0] =
+		(void *)((uintptr_t)heap_alloc_bytes(text, 100) | (uintptr_t)1 << (WORD_BITS - 1));
 	heap_collect();
 	ck_assert_uint_eq(heap_live(), 0);
 }

@@ -57,8 +57,8 @@ START_TEST(test_slot_is_exact)
 	static char data[64];
 	char *object = heap_alloc_bytes(text, 100);
 	void *freed = fresh();
-	void *words[] = { object + 16, object + 24, object + 99, object - 16, data, &pair, (void *)1,
-		          (void *)UINTPTR_MAX, freed };
+	void *words[] = { object + 16, object + 24, object + 99,         object - 16, data,
+		          &pair,       (void *)1,   (void *)UINTPTR_MAX, freed };
 
 	smal_free(thread, freed);
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

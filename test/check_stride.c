@@ -381,7 +381,8 @@ START_TEST(test_holes)
 		if (was)
 			smal_buffer_free_slots(buffer, base + first * bytes, base + last * bytes);
 		else
-			smal_buffer_claim_slots(buffer, base + first * bytes, base + last * bytes, false);
+			smal_buffer_claim_slots(buffer, base + first * bytes, base + last * bytes,
+			                        false);
 		/* An empty range changes nothing. */
 		smal_buffer_free_slots(buffer, base + first * bytes, base + first * bytes);
 		smal_buffer_claim_slots(buffer, base + last * bytes, base + last * bytes, false);
@@ -430,7 +431,8 @@ START_TEST(test_claims)
 	ck_assert_uint_eq(limit - base, 65536);
 	smal_buffer_claim_slots(first, base, limit, false);
 	ck_assert(!smal_buffer_hole(first, base, &base, &limit));
-	smal_buffer_claim_slots(second, smal_buffer_base(second), smal_buffer_base(second) + 32, false);
+	smal_buffer_claim_slots(second, smal_buffer_base(second), smal_buffer_base(second) + 32,
+	                        false);
 	smal_stride_unclaim(first);
 	smal_stride_unclaim(second);
 	expect_sound();

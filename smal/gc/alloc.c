@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alloc.c: refilling parcels, and large objects.
+ * alloc.c: allocation where the inline path ends: parcels refilled, large objects.
  *
  * A parcel whose window is used up is refilled, in this order, by
  *
@@ -12,154 +12,15 @@
  *   6  a new buffer, if limits allow
  *   7  after a collection of need: 1 to 4 and 6 again
  *
- * A window is zeroed as it is opened, 16 KiB ahead at most, which also brings it
- * into the cache; memory that was never used is not zeroed again, and that of types
- * that don't want it is not at all. Where a tool watches or torture counts
- * allocations, a window is one slot.
+ * 1 to 4 are window.c's.
  */
-#include <smal/gc/world.h>
+#include <smal/gc/window.h>
 #include <smal/base/fail.h>
 
 #include <string.h>
 
-/* What is zeroed without a call. */
-enum { SMALL_BYTES = 64 };
-
 /* What a note's words are, but for its address. */
 #define NOTE ((uintptr_t)0x6e6f7465)
-
-static struct smal_parcel *parcel_of(struct smal_attached *thread, const struct smal_kind *kind)
-{
-	return &thread->parcels[kind->index];
-}
-
-/* No other thread gives slots of this one's buffers back. */
-static inline bool is_alone(const struct smal_attached *thread)
-{
-	return smal_atomic_load_relaxed_u32(&thread->gc->sharing) == SMAL_ALONE;
-}
-
-/* New objects may be touched. */
-static void tell_tool(const struct smal_kind *kind, uintptr_t base, uintptr_t limit)
-{
-	smal_os_tool_allow((void *)base, limit - base);
-	if (!kind->zeroed)
-		smal_os_tool_undefine((void *)base, limit - base);
-}
-
-/* In a heap full of holes, most have one small slot. */
-static inline void zero(uintptr_t base, uintptr_t limit)
-{
-	if (limit - base > SMALL_BYTES)
-		memset((void *)base, 0, limit - base);
-	else
-		for (; base < limit; base += sizeof(uint64_t))
-			*(uint64_t *)base = 0;
-}
-
-/* Makes [base, limit), whose live bits have been set, the parcel's window. */
-static inline void open_window(struct smal_attached *thread, struct smal_hole *hole,
-                        struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
-                        uint32_t slots)
-{
-	struct smal_parcel *parcel = parcel_of(thread, hole->kind);
-	uintptr_t start = smal_buffer_base(buffer);
-	uint32_t end = (uint32_t)((limit - start + SMAL_GRANULE - 1) >> SMAL_GRANULE_LOG2);
-	uintptr_t dirty = start + ((uintptr_t)buffer->dirty_granules << SMAL_GRANULE_LOG2);
-
-	if (thread->gc->tool_watches)
-		tell_tool(hole->kind, base, limit);
-	if (base < dirty && hole->kind->zeroed)
-		zero(base, smal_min(limit, dirty));
-	if (end > buffer->dirty_granules)
-		buffer->dirty_granules = end;
-	hole->counts.claimed_slots += slots;
-	hole->window_buffer = buffer;
-	smal_hole_set_window(hole, parcel, base, limit);
-	parcel->limit = limit;
-}
-
-/* Opens the next window of the hole at hand. */
-static void next_window(struct smal_attached *thread, struct smal_hole *hole)
-{
-	struct smal_gc *gc = thread->gc;
-	size_t bytes = hole->kind->window_bytes;
-	uintptr_t base = hole->next;
-
-	if (SMAL_UNLIKELY(gc->tool_watches || gc->torture != 0))
-		bytes = hole->kind->stride.stride_bytes;
-	hole->next += smal_min(bytes, hole->limit - base);
-	smal_pace_allocated(thread, hole->next - base);
-	open_window(thread, hole, hole->buffer, base, hole->next,
-	            smal_buffer_claim_slots(hole->buffer, base, hole->next, is_alone(thread)));
-}
-
-/* The next hole of a claimed buffer, if it is one slot with another behind it, whose bits
- * are in one word: most are, in a heap full of holes. Anything else is left as it is. */
-static SMAL_ALWAYS_INLINE bool next_single(struct smal_attached *thread, struct smal_hole *hole)
-{
-	const struct smal_stride *stride = &hole->kind->stride;
-	struct smal_buffer *buffer = hole->buffer;
-	uintptr_t start = smal_buffer_base(buffer), slot;
-	size_t bit = (hole->limit - start) >> SMAL_GRANULE_LOG2, w = bit >> SMAL_WORD_LOG2;
-	size_t granules = stride->stride_bytes >> SMAL_GRANULE_LOG2;
-	smal_word *live = smal_buffer_live(buffer), word, free;
-
-	if (w >= stride->words || stride->stride_bytes % SMAL_GRANULE != 0)
-		return false;
-	word = smal_word_load(&live[w]);
-	free = stride->full[w] & ~word & ~(smal_word)0 << bit % SMAL_WORD_BITS;
-	if (free == 0)
-		return false;
-	bit = smal_word_lowest(free);
-	if (bit + granules >= SMAL_WORD_BITS || (word >> (bit + granules) & 1) == 0)
-		return false;
-	slot = start + (((w << SMAL_WORD_LOG2) + bit) << SMAL_GRANULE_LOG2);
-	if (SMAL_LIKELY(is_alone(thread)))
-		smal_word_store(&live[w], word | (smal_word)1 << bit);
-	else
-		smal_word_or(&live[w], (smal_word)1 << bit);
-	hole->next = hole->limit = slot + stride->stride_bytes;
-	smal_pace_allocated(thread, stride->stride_bytes);
-	open_window(thread, hole, buffer, slot, hole->limit, 1);
-	return true;
-}
-
-/* Steps 1 to 4; false if every buffer of the kind is full. */
-static bool refill(struct smal_attached *thread, struct smal_hole *hole)
-{
-	struct smal_kind *kind = hole->kind;
-	struct smal_buffer *buffer;
-	uintptr_t base, limit;
-
-	while (hole->recent_count > 0) {
-		base = hole->recent[--hole->recent_count];
-		buffer = smal_stride_retake(&kind->stride, base, hole);
-		if (buffer == NULL)
-			continue;
-		open_window(thread, hole, buffer, base, base + kind->stride.stride_bytes, 1);
-		return true;
-	}
-	for (;;) {
-		if (hole->next < hole->limit) {
-			next_window(thread, hole);
-			return true;
-		}
-		if (hole->buffer != NULL) {
-			if (smal_buffer_hole(hole->buffer, hole->limit, &base, &limit)) {
-				hole->next = base;
-				hole->limit = limit;
-				continue;
-			}
-			smal_stride_unclaim(hole->buffer);
-		}
-		hole->buffer = smal_stride_claim(&kind->stride, hole);
-		hole->next = hole->limit =
-			hole->buffer != NULL ? smal_buffer_base(hole->buffer) : 0;
-		if (hole->buffer == NULL)
-			return false;
-	}
-}
 
 /* Adds a buffer to a kind within the limits; NULL leaves the reason. */
 static struct smal_buffer *grow(struct smal_attached *thread, struct smal_kind *kind,
@@ -272,7 +133,7 @@ static bool ask_program(struct smal_attached *thread, size_t bytes)
 static bool refill_or_grow(struct smal_attached *thread, struct smal_hole *hole, size_t bytes)
 {
 	do {
-		if (refill(thread, hole))
+		if (smal_window_refill(thread, hole))
 			return true;
 	} while (grow(thread, hole->kind, bytes) != NULL);
 	return false;
@@ -286,7 +147,7 @@ static bool provide(struct smal_attached *thread, struct smal_hole *hole)
 	enum smal_error error = thread->error;
 
 	do {
-		bool collected = false, done = refill(thread, hole);
+		bool collected = false, done = smal_window_refill(thread, hole);
 
 		if (!done && smal_pace_wants_collection(thread->gc, bytes))
 			collected = collect(thread);
@@ -304,12 +165,14 @@ static bool provide(struct smal_attached *thread, struct smal_hole *hole)
 
 static void *alloc_slot(struct smal_attached *thread, struct smal_kind *kind)
 {
-	struct smal_parcel *parcel = parcel_of(thread, kind);
+	struct smal_parcel *parcel = smal_parcel_of(thread, kind);
 	struct smal_hole *hole = &thread->holes[kind->index];
-	bool is_simple = hole->buffer != NULL && hole->next >= hole->limit && hole->recent_count == 0;
+	bool is_simple = hole->buffer != NULL && hole->next >= hole->limit &&
+	                 hole->recent_count == 0;
 	uintptr_t object;
 
-	if (!(is_simple && next_single(thread, hole)) && !provide(thread, smal_hole_of(thread, kind)))
+	if (!(is_simple && smal_window_single(thread, hole)) &&
+	    !provide(thread, smal_hole_of(thread, kind)))
 		return NULL;
 	object = parcel->cursor;
 	smal_atomic_store_relaxed((volatile AO_t *)&parcel->cursor,
@@ -354,7 +217,7 @@ static void *alloc_large(struct smal_attached *thread, struct smal_kind *kind, s
 	hole = smal_hole_of(thread, kind);
 	base = smal_buffer_base(buffer);
 	if (thread->gc->tool_watches)
-		tell_tool(kind, base, base + bytes);
+		smal_window_tell_tool(kind, base, base + bytes);
 	if (buffer->dirty_granules != 0 && kind->zeroed)
 		memset((void *)base, 0, bytes);
 	smal_buffer_claim_slots(buffer, base, base + SMAL_GRANULE, true);
@@ -366,8 +229,8 @@ static void *alloc_large(struct smal_attached *thread, struct smal_kind *kind, s
 }
 
 /* The error of a type that is none of the thread's, or has another size. */
-static SMAL_NOINLINE enum smal_error type_refuse(const struct smal_type *public_type,
-                                                 bool variable, const char *function)
+static SMAL_NOINLINE enum smal_error type_refuse(const struct smal_type *public_type, bool variable,
+                                                 const char *function)
 {
 	const struct smal_owned_type *type = smal_owned(public_type);
 

@@ -175,8 +175,8 @@ SMAL_NOINLINE uintptr_t *smal_mark_special(struct smal_marker *marker, uintptr_t
 static SMAL_ALWAYS_INLINE void mark_pointer(struct smal_marker *marker, const void *pointer,
                                             bool together)
 {
-	marker->top = smal_mark_word(marker, &marker->view, (uintptr_t)pointer, together,
-	                             marker->top);
+	marker->top =
+		smal_mark_word(marker, &marker->view, (uintptr_t)pointer, together, marker->top);
 	smal_marker_keep_slack(marker);
 }
 

@@ -79,4 +79,16 @@ static SMAL_ALWAYS_INLINE uintptr_t *smal_mark_word(struct smal_marker *marker,
 	return top + 1;
 }
 
+/* The words [words, limit), of which there are some. */
+static SMAL_ALWAYS_INLINE uintptr_t *smal_mark_row(struct smal_marker *marker,
+                                                   const struct smal_view *view,
+                                                   const uintptr_t *words, const uintptr_t *limit,
+                                                   bool together, uintptr_t *top)
+{
+	do
+		top = smal_mark_word(marker, view, *words, together, top);
+	while (++words < limit);
+	return top;
+}
+
 #endif

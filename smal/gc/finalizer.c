@@ -272,7 +272,7 @@ static void mark_watch(void *object, void *user)
 	    (finalizer->bits & SMAL_FINALIZER_WATCH) == 0 ||
 	    smal_mark_fate(pass->marker, finalizer->object) == SMAL_FATE_MARKED ||
 	    smal_mark_fate_of_value(pass->marker, (uintptr_t)finalizer->value) !=
-		    SMAL_FATE_UNMARKED)
+	            SMAL_FATE_UNMARKED)
 		return;
 	smal_mark(pass->marker, finalizer->value);
 	pass->marked = true;

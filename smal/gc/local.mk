@@ -8,6 +8,7 @@ libsmal_core_la_SOURCES += \
 	smal/gc/world.h \
 	smal/gc/mark.h \
 	smal/gc/candidate.h \
+	smal/gc/window.h \
 	smal/gc/crew.h \
 	smal/gc/team.h \
 	smal/gc/weak.h \
@@ -20,6 +21,7 @@ libsmal_core_la_SOURCES += \
 	smal/gc/fiber.c \
 	smal/gc/marker.c \
 	smal/gc/candidate.c \
+	smal/gc/array.c \
 	smal/gc/mark.c \
 	smal/gc/range.c \
 	smal/gc/crew.c \
@@ -38,6 +40,7 @@ libsmal_core_la_SOURCES += \
 	smal/gc/explain.c \
 	smal/gc/collect.c \
 	smal/gc/object.c \
+	smal/gc/window.c \
 	smal/gc/alloc.c \
 	smal/gc/free.c \
 	smal/gc/resize.c \

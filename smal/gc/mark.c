@@ -53,98 +53,6 @@ static SMAL_ALWAYS_INLINE uint32_t class_of(const struct smal_view *view, uintpt
 	return smal_buffer_find(object)->stride->class;
 }
 
-static size_t object_words(const struct smal_scan *scan, uintptr_t object)
-{
-	size_t bytes = scan->slot_bytes != 0 ? scan->slot_bytes
-	                                     : smal_buffer_bytes(smal_buffer_find(object));
-
-	return bytes / sizeof(uintptr_t);
-}
-
-/* The words [words, limit), of which there are some. */
-static SMAL_ALWAYS_INLINE uintptr_t *scan_row(struct smal_marker *marker,
-                                              const struct smal_view *view, const uintptr_t *words,
-                                              const uintptr_t *limit, bool together, uintptr_t *top)
-{
-	do
-		top = smal_mark_word(marker, view, *words, together, top);
-	while (++words < limit);
-	return top;
-}
-
-/* The mark bits of what the words lead to are fetched. */
-static SMAL_ALWAYS_INLINE void prefetch_marks(const struct smal_view *view, const uintptr_t *words,
-                                              size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		__builtin_prefetch(&view->mark[((words[i] & view->keep) - view->base) >>
-		                               (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2)]);
-}
-
-/* The words [words, limit) of an array. Many are sparse: eight words that are NULL cost
- * little more than one. In others, what comes next is known long before. */
-static SMAL_ALWAYS_INLINE uintptr_t *scan_array(struct smal_marker *marker,
-                                                const struct smal_view *view,
-                                                const uintptr_t *words, const uintptr_t *limit,
-                                                bool together, uintptr_t *top)
-{
-	for (; limit - words >= 8; words += 8) {
-		if ((words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] |
-		     words[7]) == 0)
-			continue;
-		if (limit - words >= 16)
-			prefetch_marks(view, words + 8, 8);
-		top = scan_row(marker, view, words, words + 8, together, top);
-	}
-	return words < limit ? scan_row(marker, view, words, limit, together, top) : top;
-}
-
-/* Scans words [from, end) of an object by layout or conservatively. */
-static SMAL_NOINLINE void scan_piece(struct smal_marker *marker, const struct smal_scan *scan,
-                                     const uintptr_t *words, size_t from, size_t end)
-{
-	const struct smal_view view = marker->view;
-	uintptr_t *top = marker->top;
-	/* Where the layout has to be asked word by word, and where all are alike. */
-	size_t prefix = end;
-
-	if (scan->how == SMAL_HOW_CONSERVATIVE)
-		prefix = from;
-	else if (scan->repeat_words == 1)
-		prefix = smal_max(from, smal_min(end, scan->words));
-	for (; from < prefix; from++)
-		if (smal_layout_has(scan, from))
-			top = smal_mark_word(marker, &view, words[from], marker->together, top);
-	if (from < end && (scan->how == SMAL_HOW_CONSERVATIVE || smal_layout_has(scan, from)))
-		top = marker->together
-		              ? scan_array(marker, &view, words + from, words + end, true, top)
-		              : scan_array(marker, &view, words + from, words + end, false, top);
-	marker->top = top;
-}
-
-/* Scans words [from, ...) of an object by layout or conservatively; what is
- * too long for one piece is queued, below the children. */
-static SMAL_NOINLINE void scan_words(struct smal_marker *marker, const struct smal_scan *scan,
-                                     uintptr_t object, size_t from)
-{
-	const uintptr_t *words = (const uintptr_t *)object;
-	size_t limit = object_words(scan, object), end;
-
-	if (scan->how == SMAL_HOW_LAYOUT && scan->repeat_words == 0)
-		limit = smal_min(limit, scan->words);
-	while (from < limit) {
-		end = smal_min(limit, from + SMAL_PIECE_WORDS);
-		/* Without room for that, all of it now. */
-		if (end < limit && marker->limit - marker->top >= 2) {
-			*marker->top++ = limit = end;
-			*marker->top++ = object | SMAL_PIECE;
-		}
-		scan_piece(marker, scan, words, from, end);
-		smal_marker_keep_slack(marker);
-		from = end;
-	}
-}
-
 /* Scans an object as its kind says. */
 static SMAL_ALWAYS_INLINE uintptr_t *scan_object(struct smal_marker *marker,
                                                  const struct smal_view *view, uintptr_t object,
@@ -159,7 +67,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *scan_object(struct smal_marker *marker,
 		object = smal_odd_slot(scan, object);
 	words = (const uintptr_t *)object;
 	if (SMAL_LIKELY(scan->how == SMAL_HOW_RUN))
-		return scan_row(marker, view, words, words + scan->words, together, top);
+		return smal_mark_row(marker, view, words, words + scan->words, together, top);
 	if (scan->how == SMAL_HOW_BITS) {
 		for (bits = scan->as.bits; bits != 0; bits &= bits - 1)
 			top = smal_mark_word(marker, view, words[smal_word_lowest(bits)], together, top);
@@ -167,7 +75,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *scan_object(struct smal_marker *marker,
 	}
 	marker->top = top;
 	if (scan->how != SMAL_HOW_CALLBACK) {
-		scan_words(marker, scan, object, 0);
+		smal_scan_words(marker, scan, object, 0);
 		return marker->top;
 	}
 	bits = (uintptr_t)scan->as.mark(marker, (void *)object);
@@ -282,8 +190,9 @@ static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned lef
 
 				object &= ~(uintptr_t)SMAL_PIECE;
 				marker->top = top;
-				scan_words(marker, &view.scans[class_of(&view, object) % SMAL_KINDS],
-				           object, from);
+				smal_scan_words(marker,
+				                &view.scans[class_of(&view, object) % SMAL_KINDS],
+				                object, from);
 				smal_marker_keep_slack(marker);
 				top = marker->top;
 				continue;

@@ -157,6 +157,11 @@ void smal_mark_children(struct smal_marker *marker, uintptr_t object);
 void smal_mark_kind(struct smal_marker *marker, struct smal_kind *kind);
 void smal_mark_kind_bits(struct smal_marker *marker, struct smal_kind *kind);
 
+/* Scans words [from, ...) of an object by layout or conservatively; what is too long for
+ * one piece is queued, below the children. (array.c) */
+void smal_scan_words(struct smal_marker *marker, const struct smal_scan *scan, uintptr_t object,
+                     size_t from);
+
 /* Scans until nothing is queued, overflow included, with the team's help if there
  * is much. Returns true if the queue overflowed. */
 bool smal_mark_drain(struct smal_marker *marker);

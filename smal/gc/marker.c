@@ -46,9 +46,8 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 	*marker = (struct smal_marker){ .view = { .scans = gc->scans,
 		                                  .owner = (uint32_t)gc->owner << 16,
 		                                  .keep = ~gc->options.tag_mask,
-		                                  .keep_granule =
-		                                          ~(gc->options.tag_mask |
-		                                            (SMAL_GRANULE - 1)),
+		                                  .keep_granule = ~(gc->options.tag_mask |
+		                                                    (SMAL_GRANULE - 1)),
 		                                  .lowest = UINTPTR_MAX },
 		                        .gc = gc,
 		                        .live_index = gc->live,

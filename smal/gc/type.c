@@ -49,13 +49,14 @@ static enum smal_error desc_check(const struct smal_type_desc *desc, const char 
 	if (desc->collections_per_sweep > 65535)
 		return smal_fail(SMAL_ERROR_INVALID, function, "collections_per_sweep is over 65535",
 		                 NULL, "%u for type %s", desc->collections_per_sweep, desc->name);
-	if ((desc->flags & ~(SMAL_TYPE_INTERIOR | SMAL_TYPE_IMMORTAL |
-	                     SMAL_TYPE_MOSTLY_UNCHANGING | SMAL_TYPE_UNZEROED)) != 0)
+	if ((desc->flags & ~(SMAL_TYPE_INTERIOR | SMAL_TYPE_IMMORTAL | SMAL_TYPE_MOSTLY_UNCHANGING |
+	                     SMAL_TYPE_UNZEROED)) != 0)
 		return smal_fail(SMAL_ERROR_INVALID, function, "unknown flags", NULL,
 		                 "%#x for type %s", desc->flags, desc->name);
 	if ((desc->flags & SMAL_TYPE_UNZEROED) != 0 && desc->marking == SMAL_MARK_CALLBACK)
-		return smal_fail(SMAL_ERROR_INVALID, function, "mark function of what is not zeroed",
-		                 NULL, "type %s", desc->name);
+		return smal_fail(SMAL_ERROR_INVALID, function,
+		                 "mark function of what is not zeroed", NULL, "type %s",
+		                 desc->name);
 	if (desc->marking != SMAL_MARK_LAYOUT)
 		return SMAL_OK;
 	if (layout->bits == NULL || layout->words == 0 || layout->words > LARGEST_LAYOUT)

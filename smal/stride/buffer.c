@@ -161,8 +161,9 @@ bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_
 	/* Others may clear bits meanwhile. */
 	after = smal_word_load(&live[w]) & ~(smal_word)1 << bit;
 	bit += w << SMAL_WORD_LOG2;
-	taken = after != 0 ? (w << SMAL_WORD_LOG2) + smal_word_lowest(after)
-	                   : smal_bit_next(live, (w + 1) << SMAL_WORD_LOG2, words << SMAL_WORD_LOG2);
+	taken = after != 0
+	                ? (w << SMAL_WORD_LOG2) + smal_word_lowest(after)
+	                : smal_bit_next(live, (w + 1) << SMAL_WORD_LOG2, words << SMAL_WORD_LOG2);
 	*base = start + (bit << SMAL_GRANULE_LOG2);
 	*limit = start + (taken << SMAL_GRANULE_LOG2);
 	if (stride->stride_bytes % SMAL_GRANULE != 0) {

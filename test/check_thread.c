@@ -176,7 +176,7 @@ static void let_die(int way)
 		crew_wait(thread, &ready, 1);
 		ck_assert_int_eq(pthread_cancel(id), 0);
 	}
-	/* Attaching and detaching wait for nobody but a collection. */
+	/* Attaching and detaching wait for a collection, and for who is inside; no more. */
 	ck_assert_int_eq(pthread_join(id, &result), 0);
 	ck_assert_ptr_eq(result, way < 2 ? &way : PTHREAD_CANCELED);
 }

@@ -19,7 +19,7 @@
  *
  * A map is used by one attached thread at a time (lock it otherwise); a
  * collection at any moment is taken care of. Hash and equality functions must
- * not allocate, collect, touch the map, or leave by longjmp.
+ * not allocate, collect, touch the map, wait for a lock, or leave by longjmp.
  */
 #ifndef SMAL_MAP_H
 #define SMAL_MAP_H

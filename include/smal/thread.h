@@ -39,7 +39,8 @@ struct smal_thread;
 /**
  * Attaches the calling thread. Its stack, from its oldest frame to the frame
  * of whoever calls into libsmal, and its registers become roots (unless the
- * collector has exact_stacks). Waits for a collection that is under way.
+ * collector has exact_stacks). Waits for a collection that is under way, and
+ * for a thread that is in a call of libsmal's, a map's functions included.
  *
  * Returns SMAL_OK, SMAL_ERROR_BUSY (this thread is attached already, or a
  * callback of the collector calls; the sink is told), SMAL_ERROR_NO_MEMORY, or

@@ -42,9 +42,12 @@ static bool is_in_callback(void)
 	return smal_thread_is_marking();
 }
 
-/* The phase becomes FORKING; threads that are outside stay there. */
-static void freeze(struct smal_gc *gc)
+/* The phase becomes FORKING; threads that are outside stay there. Returns true if the
+ * collector has threads but this one. */
+static bool freeze(struct smal_gc *gc)
 {
+	bool others = false;
+
 	for (;;) {
 		uint32_t phase;
 
@@ -56,10 +59,14 @@ static void freeze(struct smal_gc *gc)
 		smal_phase_wait(gc, phase);
 	}
 	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_FORKING);
-	SMAL_EACH_THREAD(gc, thread)
-		if (!is_mine(thread))
-			smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_FREEZE);
+	SMAL_EACH_THREAD(gc, thread) {
+		if (is_mine(thread))
+			continue;
+		smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_FREEZE);
+		others = true;
+	}
 	smal_os_lock_give(&gc->lock);
+	return others;
 }
 
 static void thaw(struct smal_gc *gc)
@@ -87,6 +94,8 @@ static void lower_locks(void (*each)(struct smal_os_lock *lock))
 
 static void before_fork(void)
 {
+	bool others = false;
+
 	if (is_in_callback()) {
 		smal_fail(SMAL_ERROR_BUSY, "fork", "not allowed now", NULL, "%s",
 		          "a collection is under way");
@@ -98,9 +107,12 @@ static void before_fork(void)
 	has_left = true;
 	smal_os_lock_take(&smal_os_instances_lock);
 	EACH_GC(gc)
-		freeze(gc);
-	EACH_GC(gc)
-		smal_gc_outlast(gc);
+		others |= freeze(gc);
+	if (others) {
+		smal_world_barrier();
+		EACH_GC(gc)
+			smal_gc_outlast(gc);
+	}
 	EACH_GC(gc)
 		smal_os_lock_take(&gc->lock);
 	lower_locks(smal_os_lock_take);

@@ -195,6 +195,7 @@ static void detach_all(void)
 static void share(struct smal_gc *gc)
 {
 	smal_atomic_cas_u32(&gc->sharing, SMAL_ALONE, SMAL_SHARING);
+	smal_world_barrier();
 	smal_gc_outlast(gc);
 	smal_atomic_store_u32(&gc->sharing, SMAL_SHARED);
 }

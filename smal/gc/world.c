@@ -91,13 +91,19 @@ static bool somebody_is_inside(struct smal_gc *gc)
 	return inside;
 }
 
+void smal_world_barrier(void)
+{
+	uint32_t unused = 0;
+
+	/* Else: a processor has long written what it is to write. */
+	if (!smal_os_barrier())
+		smal_os_wait(&unused, 0, BARRIER_NS);
+}
+
 void smal_gc_outlast(struct smal_gc *gc)
 {
 	uint32_t unused = 0;
 
-	/* Without barriers: a processor has long written what it is to write. */
-	if (!smal_os_barrier())
-		smal_os_wait(&unused, 0, BARRIER_NS);
 	while (somebody_is_inside(gc))
 		smal_os_wait(&unused, 0, POLL_NS);
 }

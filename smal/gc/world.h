@@ -66,7 +66,7 @@ void smal_gc_end_slow(struct smal_attached *thread);
 
 /* Goes inside: from now to smal_gc_end the thread is not stopped, and a fork waits
  * for it. Either the thread sees what is asked of it, or who asks sees that it is
- * inside: the full barrier that this takes is made by who asks (smal_gc_outlast), for
+ * inside: the full barrier that this takes is made by who asks (smal_world_barrier), for
  * here it would wait for all that the program has written. */
 static inline void smal_gc_begin(struct smal_attached *thread)
 {
@@ -83,8 +83,12 @@ static inline void smal_gc_end(struct smal_attached *thread)
 		smal_gc_end_slow(thread);
 }
 
+/* What was written before it, a thread that goes inside after it sees; who went inside
+ * before it can be seen there. */
+void smal_world_barrier(void);
 /* Waits until each thread of the collector, but for the calling one, is outside or has
- * been since the call: it has seen then what was written before. Without locks. */
+ * been since the call: after a barrier, all have seen what was written before that.
+ * Without locks. */
 void smal_gc_outlast(struct smal_gc *gc);
 
 /* Goes inside for all collectors that the calling thread is attached to: for what

@@ -56,6 +56,28 @@ START_TEST(test_value_refers_to_key)
 }
 END_TEST
 
+/* A value is a word like those of objects: what counts is its granule, or anything of
+ * an object whose type has interior pointers. */
+START_TEST(test_value_is_any_word)
+{
+	struct smal_type_desc desc = { .name = "t", .bytes = 48,
+		                       .flags = _i == 0 ? 0 : SMAL_TYPE_INTERIOR };
+	struct smal_type *type = heap_type(&desc);
+
+	for (size_t at = 0; at < desc.bytes; at++) {
+		roots[0] = heap_alloc(pair);
+		roots[2] = heap_alloc(type);
+		roots[1] = heap_ephemeron(roots[0], (char *)roots[2] + at);
+		roots[2] = NULL;
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 2 + (_i != 0 || at < 16));
+		roots[0] = roots[1] = NULL;
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 0);
+	}
+}
+END_TEST
+
 /* The ephemeron itself is garbage: it keeps nothing. */
 START_TEST(test_dead_ephemeron)
 {
@@ -284,6 +306,7 @@ static Suite *ephemeron_suite(void)
 
 	tcase_add_checked_fixture(ephemerons, begin, heap_end);
 	tcase_add_test(ephemerons, test_value_refers_to_key);
+	tcase_add_loop_test(ephemerons, test_value_is_any_word, 0, 2);
 	tcase_add_test(ephemerons, test_dead_ephemeron);
 	tcase_add_test(ephemerons, test_ephemeron_set);
 	suite_add_tcase(suite, ephemerons);

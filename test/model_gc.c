@@ -21,7 +21,8 @@ enum { EDGES = 6, NODES = 1 << 16, NONE = -1, TAG_MASK = 7 };
 
 /* ---- Types ---- */
 
-enum kind { PAIR, CELL, RECORD, NODE, ARRAY, VECTOR, ODD, TEXT, INTERIOR, MORTAL, MORTAL_TEXT, KINDS };
+enum kind { PAIR, CELL, RECORD, NODE, ARRAY, VECTOR, ODD, TEXT, INTERIOR, MORTAL, MORTAL_TEXT,
+            SPARSE, WIDE, KINDS };
 
 static struct smal_type *types[KINDS];
 
@@ -32,7 +33,7 @@ static bool is_leaf(enum kind kind)
 
 static bool is_mortal(enum kind kind)
 {
-	return kind == MORTAL || kind == MORTAL_TEXT;
+	return kind == MORTAL || kind == MORTAL_TEXT || kind == SPARSE;
 }
 
 static void *mark_node(struct smal_marker *marker, void *object)
@@ -66,6 +67,10 @@ static void make_types(void)
 		             .marking = SMAL_MARK_CONSERVATIVE, .free = free_mortal,
 		             .user = (void *)6 },
 		[MORTAL_TEXT] = { .name = "mortal text", .free = free_mortal },
+		/* Slots at odd multiples of 8, far apart, in small and in medium buffers. */
+		[SPARSE] = { .name = "sparse", .bytes = 1032, .marking = SMAL_MARK_CONSERVATIVE,
+		             .free = free_mortal, .user = (void *)6 },
+		[WIDE] = { .name = "wide", .bytes = 9000, .marking = SMAL_MARK_CONSERVATIVE },
 	};
 
 	types[PAIR] = heap_pair_type();
@@ -160,7 +165,8 @@ static void set_edge(struct node *node, unsigned e, int to)
 static void place_edges(struct node *node)
 {
 	static const unsigned counts[KINDS] = { [PAIR] = 2, [CELL] = 2, [RECORD] = 5, [NODE] = 4,
-		                                [ARRAY] = EDGES, [VECTOR] = EDGES, [MORTAL] = 6 };
+		                                [ARRAY] = EDGES, [VECTOR] = EDGES, [MORTAL] = 6,
+		                                [SPARSE] = 6, [WIDE] = 6 };
 	size_t words = node->bytes / sizeof(uintptr_t);
 
 	node->edge_count = counts[node->kind];
@@ -193,6 +199,8 @@ static uintptr_t *data_word(const struct node *node)
 	case ARRAY:
 		return node->bytes >= 16 * sizeof(uintptr_t) ? &node->object[1] : NULL;
 	case MORTAL:
+	case SPARSE:
+	case WIDE:
 		return &node->object[6];
 	case PAIR:
 	case RECORD:
@@ -390,7 +398,8 @@ static int grow_at(unsigned *e)
 
 static void allocate(void)
 {
-	enum kind kind = (enum kind)below(KINDS);
+	/* Few that take much memory. */
+	enum kind kind = (enum kind)below(below(16) == 0 ? KINDS : SPARSE);
 	bool variable = smal_type_stride(types[kind]) == 0;
 	struct node *node;
 	uintptr_t *object;

@@ -4,8 +4,8 @@
  *
  * An allocation that hits is inline: compare, add, store. It takes the next
  * slot of a hole that the thread has claimed; a collection may happen only
- * when the hole ends. Memory is zeroed. Objects have no header: an object's
- * size and type follow from its address.
+ * when the hole ends. Memory is zeroed, unless the type is SMAL_TYPE_UNZEROED.
+ * Objects have no header: an object's size and type follow from its address.
  *
  * The parcel is a stable ABI for compilers. smal_thread_parcel gives its
  * address for a thread and a type of fixed size; both last until the thread is
@@ -116,10 +116,10 @@ static inline size_t smal_type_stride(const struct smal_type *type)
 /**
  * Allocates an object of a type of fixed size.
  *
- * Returns zeroed memory, aligned as the type says, or NULL; smal_thread_error
- * then tells SMAL_ERROR_NO_MEMORY, SMAL_ERROR_LIMIT, SMAL_ERROR_BUSY (from a
- * mark callback; the sink is told) or SMAL_ERROR_INVALID (not a live type of
- * this collector, or one of variable size; the sink is told).
+ * Returns zeroed memory (unless SMAL_TYPE_UNZEROED), aligned as the type says,
+ * or NULL; smal_thread_error then tells SMAL_ERROR_NO_MEMORY, SMAL_ERROR_LIMIT,
+ * SMAL_ERROR_BUSY (from a mark callback; the sink is told) or SMAL_ERROR_INVALID
+ * (not a live type of this collector, or one of variable size; the sink is told).
  *
  * The attached thread only. May collect, unless the pace is SMAL_PACE_OFF; the
  * new object is a root only as far as the caller's stack, registers or frames
@@ -187,7 +187,7 @@ SMAL_API size_t smal_size(const void *object);
  * Tries to give an object of variable size a new size where it stands. Within
  * smal_size that always succeeds and costs nothing; a large object gives back
  * whole pages at its end, or grows if the pages behind it are free. New bytes
- * are zero if they lie beyond the old smal_size.
+ * are zero if they lie beyond the old smal_size (unless SMAL_TYPE_UNZEROED).
  *
  * Returns SMAL_OK and smal_size is now at least bytes; SMAL_ERROR_NO_MEMORY or
  * SMAL_ERROR_LIMIT if there is no room here (allocate and copy instead; the

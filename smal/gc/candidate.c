@@ -3,8 +3,9 @@
  * candidate.c: candidates that take the long way (candidate.h), those that a mark
  * callback hands over, and a queue that is full.
  *
- * The long way asks the table for the segment, the buffer for the slot, and the live
- * mask for the object, so that all that is marked here is one.
+ * What takes the long way is tested for its live bit at once, so that all that is marked
+ * here is an object. Where in the view it lies, the view's tables say; else the table of
+ * segments and the buffer are asked.
  */
 #include <smal/gc/candidate.h>
 #include <smal/gc/team.h>

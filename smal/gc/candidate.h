@@ -3,8 +3,10 @@
  * candidate.h: the test of a candidate word, inline: is it the address of an object
  * that is to be marked?
  *
- *   word -- segment --> granule -- owner word --> kind -- plain --> mark bit --> queue
- *             `- elsewhere: nothing, or the long way  `- special: the long way
+ *   word -- segment --> granule -- mark bit --> owner word -- plain --> set, and queued
+ *             |                       `- set: done   |- not ours: nothing
+ *             `- elsewhere: nothing,                 `- special: the long way
+ *                or the long way
  *
  * Objects are told apart by granules: what counts is the object that begins in the
  * word's granule, if one does. So a slot at an odd multiple of 8 is found like any

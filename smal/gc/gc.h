@@ -75,17 +75,13 @@ enum smal_how {
 enum smal_scan_flags {
 	/* Interior pointers from heap words count. */
 	SMAL_SCAN_INTERIOR = 1,
-	/* Slots begin at odd multiples of 8 too. */
-	SMAL_SCAN_ODD = 2,
 	/* Has a free callback: look at the pending mask. */
-	SMAL_SCAN_FREES = 4,
+	SMAL_SCAN_FREES = 2,
 	/* A buffer is larger than 64 KiB. */
-	SMAL_SCAN_WIDE = 8,
-	/* The marker's short way does not do. */
-	SMAL_SCAN_SLOW = 16,
+	SMAL_SCAN_WIDE = 4,
 	/* A small object of fixed size: one past its end is not it if another
 	 * object begins there. */
-	SMAL_SCAN_COMPACT = 32
+	SMAL_SCAN_COMPACT = 8
 };
 
 /* The largest fixed size for which that holds. */

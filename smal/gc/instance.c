@@ -119,7 +119,6 @@ static enum smal_error instance_create(struct smal_space *space, struct smal_spa
 	gc->books = books;
 	gc->options = *options;
 	gc->torture = smal_options()->torture;
-	/* What one thread does alone needs no barriers if others can have them made. */
 	gc->sharing = smal_os_has_barrier() ? SMAL_ALONE : SMAL_SHARED;
 	gc->tool_watches = smal_os_tool_watches() && !smal_options()->no_tool;
 	smal_os_lock_init(&gc->lock);
@@ -155,6 +154,8 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	SMAL_REQUIRE(copy.stop_signal == 0 || smal_world_handle_signal(copy.stop_signal),
 	             SMAL_ERROR_INVALID, "stop_signal can't be handled", NULL, "signal %d",
 	             copy.stop_signal);
+	/* The first time, the system takes a while. */
+	smal_os_has_barrier();
 	smal_begin_all();
 	error = instance_create(space, books, &copy, &gc);
 	smal_end_all();

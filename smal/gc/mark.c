@@ -9,16 +9,16 @@
  *     scan  <--------------------  ring (first in, first out, 32 objects)
  *             is it live?
  *
- * A candidate word is tested where it is found: segment by a subtraction, kind
- * by one load (owner word), marked by the mark bit; so a rejected word touches no
- * object and a marked object is queued once. Between queue and scan an object waits
+ * A candidate word is tested where it is found: segment by a subtraction, marked by
+ * the mark bit, kind by one load (owner word); so a rejected word touches no object
+ * and a marked object is queued once. Between queue and scan an object waits
  * in the ring while its first line, and its live bit, are fetched; the bit is looked
  * at last, before the object is. Where it is clear the word led to no object: a
  * free slot, or the middle of one. The mark bit that was set for it counts for
  * nothing, and is gone when the masks change places (sweep.c).
  *
- * A list needs no queue, however long it is: what its last word leads to is scanned
- * next, as long as there is nothing else.
+ * A list of pairs needs no queue, however long it is: what a pair's second word leads
+ * to is scanned next, as long as there is nothing else.
  *
  * Long objects are scanned in pieces: the rest is queued below the piece's
  * children. When the queue is full, an object stays marked and its buffer is

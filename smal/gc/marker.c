@@ -8,9 +8,9 @@
  *                 `- empty while every candidate is to take the long way
  *
  * The view is made once, for masks and owner words stay where they are while the
- * world is stopped. A fate is read in the order of a candidate's test (mark.c):
- * segment, kind, mark bit, live bit; nothing here changes a mark but where a whole
- * kind's are set, and nothing is queued.
+ * world is stopped. A fate is what a candidate's test would find (candidate.h), of the
+ * address alone; nothing here changes a mark but where a whole kind's are set, and
+ * nothing is queued.
  *
  * One thread owns a marker. It takes the space's lock as it begins, for other
  * collectors' threads may add segments.

@@ -3,12 +3,12 @@
  * range.c: marking from words of any kind: stacks, registers, declared ranges.
  *
  *   words ---- sift ----> addresses near ---- look ----> a small buffer: here
- *          one comparison   objects      owner word      anything else: mark.c
+ *          one comparison   objects      owner word      anything else: candidate.c
  *
  * Most words are no pointers. One comparison rejects those, against the bounds of
  * what the space has: 128 words are sifted at a time, without a branch, since on a
  * stack nobody can tell which are which. What is left is looked at as a candidate
- * of an object is (mark.c), but for two things: an interior pointer counts, so that
+ * of an object is (candidate.h), but for two things: an interior pointer counts, so that
  * the slot's start is found by a multiplication; and an address where a slot ends
  * keeps the object before it, unless that is small and another begins there.
  *
@@ -65,7 +65,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *look(struct smal_marker *marker, const stru
 	if (SMAL_UNLIKELY(kind >> 16 != 0))
 		return within == 0 ? mark_slow(marker, address, true, top) : top;
 	scan = &view->scans[kind % SMAL_KINDS];
-	if (SMAL_UNLIKELY((scan->flags & (SMAL_SCAN_SLOW | SMAL_SCAN_WIDE)) != 0))
+	if (SMAL_UNLIKELY((scan->flags & (SMAL_SCAN_FREES | SMAL_SCAN_WIDE)) != 0))
 		return mark_slow(marker, address, false, top);
 	slot = (uintptr_t)(within * scan->reciprocal >> 44) * scan->slot_bytes;
 	offset += slot - within;

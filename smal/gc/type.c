@@ -97,15 +97,10 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 		                    .reciprocal = stride->reciprocal };
 	if ((desc->flags & SMAL_TYPE_INTERIOR) != 0)
 		scan->flags |= SMAL_SCAN_INTERIOR;
-	if (stride->stride_bytes % SMAL_GRANULE != 0)
-		scan->flags |= SMAL_SCAN_ODD;
 	if (desc->free != NULL)
 		scan->flags |= SMAL_SCAN_FREES;
 	if (stride->buffer_bytes != SMAL_ID_BYTES)
 		scan->flags |= SMAL_SCAN_WIDE;
-	if ((scan->flags & SMAL_SCAN_FREES) != 0 ||
-	    (scan->flags & (SMAL_SCAN_ODD | SMAL_SCAN_WIDE)) == (SMAL_SCAN_ODD | SMAL_SCAN_WIDE))
-		scan->flags |= SMAL_SCAN_SLOW;
 	if (desc->bytes != 0 && stride->stride_bytes - 1 < SMAL_COMPACT_BYTES)
 		scan->flags |= SMAL_SCAN_COMPACT;
 	switch (desc->marking) {
@@ -177,11 +172,11 @@ static struct smal_kind *kind_create(struct smal_owned_type *type, unsigned clas
 	scan_init(&gc->scans[index], kind);
 	if (gc->scans[index].how == SMAL_HOW_LEAF)
 		kind->stride.class |= SMAL_CLASS_LEAF;
-	if ((gc->scans[index].flags & (SMAL_SCAN_ODD | SMAL_SCAN_WIDE)) == SMAL_SCAN_ODD)
+	if (stride_bytes % SMAL_GRANULE != 0 && (gc->scans[index].flags & SMAL_SCAN_WIDE) == 0)
 		kind->stride.class |= SMAL_CLASS_ODD;
 	/* A large object has one bit, however many granules there are; and where slots
 	 * are far apart, the sweep looks at their bits alone, and no claim may set others. */
-	if ((gc->scans[index].flags & (SMAL_SCAN_SLOW | SMAL_SCAN_INTERIOR)) != 0 ||
+	if ((gc->scans[index].flags & (SMAL_SCAN_FREES | SMAL_SCAN_INTERIOR)) != 0 ||
 	    stride_bytes == 0 || smal_stride_is_sparse(&kind->stride))
 		kind->stride.class |= SMAL_CLASS_SPECIAL;
 	/* Who finds it without the lock finds it whole. */

@@ -93,10 +93,13 @@ static bool somebody_is_inside(struct smal_gc *gc)
 
 void smal_world_barrier(void)
 {
+	uint64_t start_ns = smal_os_clock_ns();
 	uint32_t unused = 0;
 
-	/* Else: a processor has long written what it is to write. */
-	if (!smal_os_barrier())
+	if (smal_os_barrier())
+		return;
+	/* By then, a processor has long written what it had to write. */
+	while (smal_os_clock_ns() - start_ns < BARRIER_NS)
 		smal_os_wait(&unused, 0, BARRIER_NS);
 }
 

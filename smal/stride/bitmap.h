@@ -4,7 +4,8 @@
  *
  * A mask has one bit for each granule (16 bytes) of a buffer, in address
  * order, the lowest bit of a word first. Only the bits at which slots begin
- * are ever set; a stride's template has all of those.
+ * are ever set, but for a marker's claims (gc/mark.h); a stride's template has all
+ * of those.
  */
 #ifndef SMAL_STRIDE_BITMAP_H
 #define SMAL_STRIDE_BITMAP_H
@@ -122,24 +123,6 @@ static inline size_t smal_bit_next(const smal_word *mask, size_t from, size_t li
 		if (++w << SMAL_WORD_LOG2 >= limit)
 			return limit;
 		word = smal_word_load(&mask[w]);
-	}
-	return smal_min((w << SMAL_WORD_LOG2) + smal_word_lowest(word), limit);
-}
-
-/* The first bit at or after `from` that full has and mask has not, or limit. */
-static inline size_t smal_bit_next_missing(const smal_word *mask, const smal_word *full,
-                                           size_t from, size_t limit)
-{
-	size_t w = from >> SMAL_WORD_LOG2;
-	smal_word word;
-
-	if (from >= limit)
-		return limit;
-	word = full[w] & ~smal_word_load(&mask[w]) & ~(smal_word)0 << (from & (SMAL_WORD_BITS - 1));
-	while (word == 0) {
-		if (++w << SMAL_WORD_LOG2 >= limit)
-			return limit;
-		word = full[w] & ~smal_word_load(&mask[w]);
 	}
 	return smal_min((w << SMAL_WORD_LOG2) + smal_word_lowest(word), limit);
 }

@@ -4,8 +4,8 @@
  *
  * What is done here is done by whoever has the buffer: the one who claimed it, or
  * who holds its stride's lock. The masks of claimed buffers are changed by atomic
- * operations, since others may give slots of them back meanwhile. Which of the
- * stride's lists a buffer belongs on is not known here.
+ * operations where others may give slots of them back meanwhile. Which of the stride's
+ * lists a buffer belongs on is not known here.
  */
 #include <smal/stride/stride.h>
 

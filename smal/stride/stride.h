@@ -21,8 +21,8 @@
  * lock, which is a leaf besides the space's. A claimed buffer belongs to who
  * claimed it: only that thread takes slots of it (smal_buffer_claim_slots);
  * others may give slots of it back (smal_stride_release), so that its live mask
- * is changed by atomic operations, and its used_slots and summary mean nothing
- * until it is unclaimed.
+ * is changed by atomic operations where there are others, and its used_slots and
+ * summary mean nothing until it is unclaimed.
  */
 #ifndef SMAL_STRIDE_STRIDE_H
 #define SMAL_STRIDE_STRIDE_H

@@ -48,6 +48,10 @@ list() {
 		fails team.pml - -DBROKEN_ALONE
 		fails team.pml - -DBROKEN_LATE
 		fails team.pml - -DBROKEN_CALL
+		holds share.pml -
+		holds share.pml - -DATTACH=3
+		fails share.pml - -DBROKEN_STATES
+		fails share.pml - -DBROKEN_BARRIER
 		holds heap_remote.pml - -DFREERS=2 -DCALLS=3
 		holds heap_remote.pml - -DFREERS=3 -DCALLS=2
 		fails heap_remote.pml - -DBROKEN_ORDER

@@ -6,6 +6,7 @@
  * (The program is linked with --wrap=smal_space_take.)
  */
 #include "test/collector.h"
+#include "test/granule.h"
 #include "test/starve.h"
 
 #include <setjmp.h>
@@ -55,6 +56,66 @@ START_TEST(test_values_refer_to_keys)
 	ck_assert_uint_eq(smal_map_count(map), 0);
 	heap_collect();
 	ck_assert_uint_eq(heap_live(), 2);
+}
+END_TEST
+
+/* Values that are not their objects' addresses, but words that mean them: each is the
+ * next one's key, and all live with the first. */
+START_TEST(test_words_of_values)
+{
+	enum { LENGTH = 4 * GRANULE_WORDS };
+	int shape = _i / 2;
+	struct smal_type *type = granule_begin(shape);
+	struct smal_map *map = roots[0] = heap_map(SMAL_MAP_WEAK_KEYS);
+	void **objects = roots[1] = heap_alloc_bytes(array, LENGTH * sizeof *objects), *last;
+
+	for (unsigned i = 0; i < LENGTH; i++)
+		objects[i] = heap_alloc(type);
+	for (unsigned i = LENGTH - 1; i-- > 0;)
+		heap_map_put(map, objects[i],
+		             granule_word(shape, objects[i + 1], i % GRANULE_WORDS));
+	roots[2] = objects[0];
+	last = objects[LENGTH - 1];
+	roots[1] = NULL;
+	starving = _i % 2 != 0;
+	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	starving = false;
+	heap_check();
+	EXPECT(granule_is_live(shape, last));
+	ck_assert_uint_eq(smal_map_count(map), LENGTH - 1);
+	roots[2] = NULL;
+	heap_collect();
+	ck_assert_uint_eq(smal_map_count(map), 0);
+	EXPECT(!granule_is_live(shape, last));
+	granule_end();
+}
+END_TEST
+
+/* Short of a chain: one walk marks all values. */
+START_TEST(test_words_of_many_values)
+{
+	struct smal_type *type = granule_begin(_i);
+	struct smal_map *map = roots[0] = heap_map(SMAL_MAP_WEAK_KEYS);
+	void **keys = roots[1] = heap_alloc_bytes(array, GRANULE_WORDS * sizeof *keys);
+	void *objects[GRANULE_WORDS];
+
+	for (unsigned n = 0; n < GRANULE_WORDS; n++) {
+		keys[n] = heap_alloc(pair);
+		roots[2] = objects[n] = heap_alloc(type);
+		heap_map_put(map, keys[n], granule_word(_i, objects[n], n));
+	}
+	roots[2] = NULL;
+	heap_collect();
+	for (unsigned n = 0; n < GRANULE_WORDS; n++) {
+		EXPECT(granule_is_live(_i, objects[n]));
+		EXPECT(smal_map_get(thread, map, keys[n]) == granule_word(_i, objects[n], n));
+	}
+	roots[1] = NULL;
+	heap_collect();
+	ck_assert_uint_eq(smal_map_count(map), 0);
+	for (unsigned n = 0; n < GRANULE_WORDS; n++)
+		EXPECT(!granule_is_live(_i, objects[n]));
+	granule_end();
 }
 END_TEST
 
@@ -277,6 +338,8 @@ static Suite *entry_suite(void)
 
 	tcase_add_checked_fixture(keeping, begin, heap_end);
 	tcase_add_test(keeping, test_values_refer_to_keys);
+	tcase_add_loop_test(keeping, test_words_of_values, 0, 2 * GRANULE_SHAPES);
+	tcase_add_loop_test(keeping, test_words_of_many_values, 0, GRANULE_SHAPES);
 	tcase_add_loop_test(keeping, test_chains_in_a_map, 0, 4);
 	tcase_add_test(keeping, test_maps_in_maps);
 	tcase_add_test(keeping, test_dead_maps);

@@ -9,6 +9,7 @@
 #include <smal/gc/weak.h>
 
 #include "test/collector.h"
+#include "test/granule.h"
 #include "test/starve.h"
 
 #include <stdlib.h>
@@ -56,28 +57,6 @@ START_TEST(test_value_refers_to_key)
 }
 END_TEST
 
-/* A value is a word like those of objects: what counts is its granule, or anything of
- * an object whose type has interior pointers. */
-START_TEST(test_value_is_any_word)
-{
-	struct smal_type_desc desc = { .name = "t", .bytes = 48,
-		                       .flags = _i == 0 ? 0 : SMAL_TYPE_INTERIOR };
-	struct smal_type *type = heap_type(&desc);
-
-	for (size_t at = 0; at < desc.bytes; at++) {
-		roots[0] = heap_alloc(pair);
-		roots[2] = heap_alloc(type);
-		roots[1] = heap_ephemeron(roots[0], (char *)roots[2] + at);
-		roots[2] = NULL;
-		heap_collect();
-		ck_assert_uint_eq(heap_live(), 2 + (_i != 0 || at < 16));
-		roots[0] = roots[1] = NULL;
-		heap_collect();
-		ck_assert_uint_eq(heap_live(), 0);
-	}
-}
-END_TEST
-
 /* The ephemeron itself is garbage: it keeps nothing. */
 START_TEST(test_dead_ephemeron)
 {
@@ -109,6 +88,71 @@ START_TEST(test_ephemeron_set)
 	heap_collect();
 	smal_ephemeron_set(ephemeron, value);
 	ck_assert_ptr_null(smal_ephemeron_value(ephemeron));
+}
+END_TEST
+
+/* ---- Values that are not their objects' addresses ---- */
+
+/* Each word that means the value keeps it while the key lives; the next one does not. */
+START_TEST(test_words_of_values)
+{
+	struct smal_type *type = granule_begin(_i);
+	struct smal_ephemeron **all = roots[1] =
+		heap_alloc_bytes(array, GRANULE_WORDS * sizeof *all);
+	void *objects[GRANULE_WORDS], *other;
+
+	roots[0] = heap_alloc(pair);
+	for (unsigned n = 0; n < GRANULE_WORDS; n++) {
+		roots[2] = objects[n] = heap_alloc(type);
+		all[n] = heap_ephemeron(roots[0], granule_word(_i, objects[n], n));
+	}
+	/* At some distance, so that nothing begins behind it. */
+	other = roots[2] = heap_alloc(type);
+	roots[3] = heap_ephemeron(roots[0], granule_beyond(_i, other));
+	roots[2] = NULL;
+	for (unsigned again = 0; again < 2; again++) {
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 2 + 2 * GRANULE_WORDS + 1);
+		for (unsigned n = 0; n < GRANULE_WORDS; n++) {
+			EXPECT(granule_is_live(_i, objects[n]));
+			EXPECT(smal_ephemeron_value(all[n]) == granule_word(_i, objects[n], n));
+		}
+	}
+	roots[0] = NULL;
+	heap_collect();
+	ck_assert_uint_eq(heap_live(), 1 + GRANULE_WORDS + 1);
+	granule_end();
+}
+END_TEST
+
+/* Each value is the next one's key: more steps than there are walks, so that the table of
+ * pairs is used, or, without memory, walks go on. */
+START_TEST(test_chain_of_words)
+{
+	enum { LENGTH = 4 * GRANULE_WORDS };
+	int shape = _i / 2;
+	struct smal_type *type = granule_begin(shape);
+	void **objects = roots[1] = heap_alloc_bytes(array, LENGTH * sizeof *objects), *last;
+	void **all = roots[2] = heap_alloc_bytes(array, LENGTH * sizeof *all);
+
+	for (unsigned i = 0; i < LENGTH; i++)
+		objects[i] = heap_alloc(type);
+	for (unsigned i = LENGTH - 1; i-- > 0;)
+		all[i] = heap_ephemeron(objects[i],
+		                        granule_word(shape, objects[i + 1], i % GRANULE_WORDS));
+	roots[0] = objects[0];
+	last = objects[LENGTH - 1];
+	roots[1] = NULL;
+	starving = _i % 2 != 0;
+	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	starving = false;
+	heap_check();
+	EXPECT(granule_is_live(shape, last));
+	ck_assert_uint_eq(heap_live(), 1 + LENGTH + LENGTH - 1);
+	roots[0] = NULL;
+	heap_collect();
+	ck_assert_uint_eq(heap_live(), 1 + LENGTH - 1);
+	granule_end();
 }
 END_TEST
 
@@ -306,9 +350,10 @@ static Suite *ephemeron_suite(void)
 
 	tcase_add_checked_fixture(ephemerons, begin, heap_end);
 	tcase_add_test(ephemerons, test_value_refers_to_key);
-	tcase_add_loop_test(ephemerons, test_value_is_any_word, 0, 2);
 	tcase_add_test(ephemerons, test_dead_ephemeron);
 	tcase_add_test(ephemerons, test_ephemeron_set);
+	tcase_add_loop_test(ephemerons, test_words_of_values, 0, GRANULE_SHAPES);
+	tcase_add_loop_test(ephemerons, test_chain_of_words, 0, 2 * GRANULE_SHAPES);
 	suite_add_tcase(suite, ephemerons);
 
 	tcase_add_checked_fixture(chains, begin, heap_end);

@@ -5,6 +5,7 @@
  * finds it dead; and nothing is left over: counts agree. (The order of finalizers,
  * and how notices come to those who take them, have programs of their own.)
  */
+#include "test/granule.h"
 #include "test/notice.h"
 
 /* ---- One notice ---- */
@@ -264,6 +265,61 @@ START_TEST(test_watch_values)
 }
 END_TEST
 
+/* Values that are not their objects' addresses, but words that mean them: of a watch
+ * and of a finalizer they are kept while the object lives, and while the notice waits. */
+START_TEST(test_words_of_values)
+{
+	int shape = _i / 2;
+	struct smal_type *type = granule_begin(shape);
+
+	for (unsigned n = 0; n < GRANULE_WORDS; n++) {
+		void *object = roots[0] = heap_alloc(pair), *value = roots[1] = heap_alloc(type);
+		void *word = granule_word(shape, value, n);
+
+		if (_i % 2 == 0)
+			notice_watch(object, word);
+		else
+			notice_add(object, word, n % 2 == 0 ? SMAL_FINALIZER_ORDERED : 0);
+		roots[1] = NULL;
+		notice_collect(0);
+		EXPECT(granule_is_live(shape, value));
+		roots[0] = NULL;
+		notice_collect(1);
+		EXPECT(granule_is_live(shape, value));
+		notice_collect(1);
+		EXPECT(granule_is_live(shape, value));
+		ck_assert_ptr_eq(notice_take().value, word);
+		notice_collect(0);
+		ck_assert_uint_eq(heap_live(), 0);
+	}
+	granule_end();
+}
+END_TEST
+
+/* What nothing but the value of a watch that is due refers to has a watch itself. */
+START_TEST(test_words_of_watches)
+{
+	struct smal_type *type = granule_begin(_i);
+
+	for (unsigned n = 0; n < GRANULE_WORDS; n++) {
+		void *a = roots[0] = heap_alloc(pair), *b = roots[1] = heap_alloc(type);
+		void *c = roots[2] = heap_alloc(type);
+
+		notice_watch(a, granule_word(_i, b, n));
+		notice_watch(b, granule_word(_i, c, n));
+		roots[0] = roots[1] = roots[2] = NULL;
+		notice_collect(1);
+		ck_assert_ptr_eq(notice_take().value, granule_word(_i, b, n));
+		EXPECT(granule_is_live(_i, c));
+		notice_collect(1);
+		ck_assert_ptr_eq(notice_take().value, granule_word(_i, c, n));
+		notice_collect(0);
+		ck_assert_uint_eq(heap_live(), 0);
+	}
+	granule_end();
+}
+END_TEST
+
 /* Freed by hand, an object is gone: its watches say so at the next collection, its
  * finalizers are over. */
 START_TEST(test_freed_object)
@@ -338,6 +394,8 @@ static Suite *finalizer_suite(void)
 	tcase_add_test(watches, test_watch);
 	tcase_add_test(watches, test_watch_after_finalizer);
 	tcase_add_loop_test(watches, test_watch_values, 0, 2);
+	tcase_add_loop_test(watches, test_words_of_values, 0, 2 * GRANULE_SHAPES);
+	tcase_add_loop_test(watches, test_words_of_watches, 0, GRANULE_SHAPES);
 	tcase_add_test(watches, test_freed_object);
 	suite_add_tcase(suite, watches);
 	return suite;

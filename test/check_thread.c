@@ -4,7 +4,7 @@
  * they had claimed is used again. The counts of what many threads allocate and
  * free at once are exact at any moment.
  */
-#include <smal/gc/world.h>
+#include <smal/gc/gc.h>
 
 #include "test/crew.h"
 
@@ -117,40 +117,6 @@ START_TEST(test_use_again)
 	ck_assert_uint_eq(done, rounds);
 	ck_assert_uint_eq(heap_live(), 2 * rounds);
 	roots[1] = NULL;
-}
-END_TEST
-
-/* Some find a thread alone, others that somebody has found it so. */
-static void attach_one_by_one(struct member *member)
-{
-	struct smal_thread *self;
-
-	crew_wait(NULL, &go, member->index);
-	smal_atomic_add_u32(&ready, 1);
-	EXPECT(smal_thread_attach(gc, &self) == SMAL_OK);
-	smal_atomic_add_u32(&done, 1);
-	EXPECT(smal_thread_detach(self) == SMAL_OK);
-}
-
-/* A thread that is inside may take itself for alone until it is outside: none is
- * attached before, however many want to be. */
-START_TEST(test_attach_to_one_inside)
-{
-	enum { WANT = 4 };
-	/* Where the system has no barriers, no thread does. */
-	bool alone = gc->sharing == SMAL_ALONE;
-
-	smal_gc_begin(smal_attached(thread));
-	crew_start(WANT, false, attach_one_by_one);
-	for (uint32_t i = 0; i < WANT; i++) {
-		smal_atomic_store_u32(&go, i);
-		crew_wait(NULL, &ready, i + 1);
-		usleep(20000);
-		EXPECT(!alone || smal_atomic_load_u32(&done) == 0);
-	}
-	smal_gc_end(smal_attached(thread));
-	crew_join();
-	ck_assert_uint_eq(done, WANT);
 }
 END_TEST
 
@@ -369,7 +335,6 @@ static Suite *thread_suite(void)
 
 	tcase_add_checked_fixture(counts, begin_exact, end);
 	tcase_add_test(counts, test_counts);
-	tcase_add_test(counts, test_attach_to_one_inside);
 	suite_add_tcase(suite, counts);
 	return suite;
 }

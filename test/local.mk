@@ -89,6 +89,8 @@ unit_tests = \
 	test/nomem_thread \
 	test/nomem_weak \
 	test/check_thread \
+	test/check_sharing \
+	test/check_attach \
 	test/check_leave \
 	test/check_world \
 	test/check_signal \
@@ -157,6 +159,10 @@ test_check_compact_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
 test_check_compact_steps_LDFLAGS = -Wl,--wrap=smal_os_clock_ns
 test_nomem_handle_LDFLAGS = $(nomem_ldflags)
 test_check_crew_fail_LDFLAGS = -Wl,--wrap=pthread_create
+
+# In front of membarrier, among other calls.
+test_check_sharing_LDFLAGS = -Wl,--wrap=syscall
+test_check_attach_LDFLAGS = -Wl,--wrap=syscall
 
 misuse_tests = \
 	test/misuse/cancel_object \
@@ -416,6 +422,7 @@ check_LTLIBRARIES += test/libsupport.la
 test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test/collector.c \
 	test/fault.h test/fault.c test/nomem.h test/nomem.c test/ground.h test/ground.c \
 	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hidden.h test/hidden.c \
+	test/granule.h test/granule.c test/barriers.h test/barriers.c \
 	test/hold.h test/notice.h test/notice.c test/starve.h test/starve.c \
 	test/heaps.h test/heaps.c test/vectors.h test/vectors.c \
 	test/handles.h test/handles.c test/team.h test/team.c

@@ -25,7 +25,11 @@ enum {
 	/* The larger queue's share of the heap. */
 	HEAP_BYTES_PER_QUEUE_BYTE = 8,
 	/* The least that a helper's queue is worth having with. */
-	HELPER_BYTES = 2 * SMAL_CHUNK
+	HELPER_BYTES = 2 * SMAL_CHUNK,
+	/* Where one thread is as fast as several, in so many collections by several, they
+	 * are tried again in each of so many. */
+	TRY_FIRST = 8,
+	TRY_AGAIN = 64
 };
 
 struct pause {
@@ -37,6 +41,8 @@ struct pause {
 	uintptr_t *queue;
 	size_t queue_words, queue_bytes;
 	bool queue_zeroed, queue_used;
+	/* Several have marked. */
+	bool together;
 	struct smal_team_room room;
 	uintptr_t lost_stack;
 	/* Of registrations (smal_finalizers_keep). */
@@ -124,6 +130,7 @@ static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
 	deal_with_weak(gc, &marker, pause);
 	keep_freeing(gc);
 	smal_team_fini(&team);
+	pause->together = team.called;
 	pause->queue_used = marker.base == pause->queue || team.called;
 	if (gc->tool_watches)
 		define_marks(gc);
@@ -144,6 +151,17 @@ static void count(struct smal_gc *gc, struct smal_collection *collection)
 				: counts->claimed_large_bytes - counts->freed_large_bytes -
 					  kind->pending_large_bytes;
 	}
+}
+
+/* What marking takes, alone and with others: what they mark may be such that they are in
+ * each other's way. */
+static void compare(struct smal_gc *gc, const struct smal_collection *collection, bool alone)
+{
+	double ns = (double)collection->mark_ns / (double)(collection->live_objects + 1);
+	double *known = alone ? &gc->alone_ns : &gc->team_ns;
+
+	*known = *known > 0 ? (*known + ns) / 2 : ns;
+	gc->team_collections += !alone;
 }
 
 static void account(struct smal_gc *gc, const struct smal_collection *collection)
@@ -180,6 +198,9 @@ static unsigned crew_for(const struct smal_gc *gc)
 	unsigned markers = gc->options.markers;
 
 	if ((!gc->wants_crew && smal_options()->team == 0) || gc->tool_watches)
+		return 0;
+	if (gc->team_collections >= TRY_FIRST && gc->team_ns > gc->alone_ns &&
+	    smal_options()->team == 0 && gc->stats.collections % TRY_AGAIN != 0)
 		return 0;
 	if (markers == 0)
 		markers = smal_options()->markers;
@@ -249,6 +270,8 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 		smal_thread_restore(thread);
 	}
 	count(gc, collection);
+	if (gc->wants_crew)
+		compare(gc, collection, !pause->together);
 	smal_pace_update(gc, collection);
 	collection->heap_bytes = gc->heap_bytes;
 	collection->pause_ns = smal_os_clock_ns() - collection->start_ns;

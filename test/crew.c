@@ -17,6 +17,7 @@ static unsigned crew_count;
 static volatile uint32_t arrived, unasked;
 /* The last report of all. */
 static char last_report[256];
+static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread unsigned told_here;
 static __thread enum smal_error error_here;
 
@@ -26,8 +27,10 @@ static void count_report(const struct smal_report *report, void *user)
 	told_here++;
 	error_here = report->error;
 	smal_atomic_add_u32(&unasked, 1);
+	pthread_mutex_lock(&report_lock);
 	snprintf(last_report, sizeof last_report, "%s: %s: %p: %s", report->function, report->what,
 	         report->pointer, report->detail);
+	pthread_mutex_unlock(&report_lock);
 	/* Nobody asks for these. */
 	if (report->error == SMAL_ERROR_CORRUPT)
 		fprintf(stderr, "%s: %s: %s\n", report->function, report->what, report->detail);

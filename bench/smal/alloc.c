@@ -91,7 +91,8 @@ void row_alloc_live_hole(const struct row *row, struct result *result)
 	static void *fills[FILLS];
 	void **last_fill = fills;
 	struct smal_type *type;
-	struct pair *first;
+	const struct pair *first, *pair;
+	uint64_t beyond = 0;
 
 	row_open_exact();
 	row_done(smal_type_create(row_gc, &desc, &type));
@@ -104,7 +105,10 @@ void row_alloc_live_hole(const struct row *row, struct result *result)
 	last_fill = fill(last_fill, fills + FILLS, type, FILL_LARGE_BYTES, first);
 	fill(last_fill, fills + FILLS, type, FILL_SMALL_BYTES, first);
 	list_grow_warm(row, result);
-	if (distance(row_root, first) < hole_bytes)
+	for (pair = row_root; pair != NULL; pair = pair->tail)
+		beyond += distance(pair, first) >= hole_bytes;
+	/* The last ones may be anywhere. */
+	if (beyond < row->n / 2)
 		measure_fail("the heap did not leave the hole out");
 }
 

@@ -8,6 +8,7 @@
 
 #include <smal/base/atomic.h>
 #include <smal/gc/crew.h>
+#include <smal/gc/gc.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -227,6 +228,36 @@ START_TEST(test_fork)
 }
 END_TEST
 
+static uint64_t by_several(unsigned collections)
+{
+	uint64_t before = gc->team_collections;
+
+	for (unsigned i = 0; i < collections; i++)
+		heap_collect();
+	return gc->team_collections - before;
+}
+
+/* Where several have been slower than one, they mark in one of 64 collections only. */
+START_TEST(test_only_where_faster)
+{
+	team_begin(3, 0);
+	team_expect_live(team_fill(team_many(TEAM_WITNESSES), team_make_list));
+	if (team_why_alone() == NULL && smal_crew_prepare(2) != 0) {
+		gc->team_ns = 1e15;
+		gc->team_collections = 7;
+		gc->stats.collections = 999;
+		ck_assert_uint_eq(by_several(1), 1);
+		ck_assert_uint_eq(by_several(24), 0);
+		ck_assert_uint_eq(by_several(1), 1);
+		ck_assert_uint_eq(by_several(10), 0);
+		gc->team_ns = 0;
+		gc->alone_ns = 1e15;
+		ck_assert_uint_eq(by_several(5), 5);
+	}
+	team_end(true);
+}
+END_TEST
+
 static Suite *crew_suite(void)
 {
 	Suite *suite = suite_create("crew");
@@ -235,6 +266,7 @@ static Suite *crew_suite(void)
 	tcase_add_loop_test(often, test_many_collections, 0, TEAM_MARKERS);
 	tcase_add_test(often, test_collectors_at_once);
 	tcase_add_loop_test(often, test_mutators, 0, 2);
+	tcase_add_test(often, test_only_where_faster);
 	suite_add_tcase(suite, often);
 
 	tcase_add_test(threads, test_threads);

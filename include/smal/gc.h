@@ -80,8 +80,9 @@ struct smal_gc_options {
 	 *  may use, 1 for the collecting thread alone; at most 256 count. The others
 	 *  are the library's own: started by the first collection that has much to
 	 *  mark, for all collectors of the process together, with all signals
-	 *  blocked; they sleep otherwise, and end with the last collector. Mark
-	 *  callbacks run on them, too. */
+	 *  blocked; they sleep otherwise, and end with the last collector. Where
+	 *  they have not made marking faster, they are seldom asked. Mark callbacks
+	 *  run on them, too. */
 	unsigned markers;
 };
 

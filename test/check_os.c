@@ -223,10 +223,11 @@ struct seen {
 	const void *heap_object;
 };
 
-static void see(uintptr_t base, uintptr_t limit, void *argument)
+static void see(const char *name, uintptr_t base, uintptr_t limit, void *argument)
 {
 	struct seen *seen = argument;
 
+	ck_assert_ptr_nonnull(name);
 	ck_assert_uint_le(base, limit);
 	seen->ranges++;
 	seen->data += (uintptr_t)&in_data >= base && (uintptr_t)&in_data < limit;

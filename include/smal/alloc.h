@@ -205,6 +205,20 @@ SMAL_API enum smal_error smal_resize(struct smal_thread *thread, void *object,
  */
 SMAL_API void *smal_base(struct smal_thread *thread, uintptr_t word);
 
+/**
+ * The same for any thread, attached or not, also from a callback and between hold and
+ * release (thread.h). The result is of use where something else keeps the object, or
+ * no collection can run: in a callback, for example.
+ */
+SMAL_API void *smal_find(const struct smal_gc *gc, uintptr_t word);
+
+/**
+ * True if an address lies in memory that a collector has for small and medium objects
+ * or in a large object: not in static data, on a stack, in another collector's or in the
+ * C library's heap. A few instructions; any thread.
+ */
+SMAL_API int smal_holds(const struct smal_gc *gc, const void *address);
+
 /** The type of a live object, or NULL (without a report) if it is none. */
 SMAL_API struct smal_type *smal_type_of(const void *object);
 

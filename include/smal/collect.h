@@ -79,6 +79,29 @@ typedef void smal_observer(const struct smal_collection *collection, void *user)
 SMAL_API void smal_gc_set_observer(struct smal_gc *gc, smal_observer *observer,
                                    void *user);
 
+/** What happens in a collection, in this order. */
+enum smal_event {
+	/** This thread is going to collect; no other is stopped yet. */
+	SMAL_EVENT_BEGIN,
+	/** All other threads are stopped. */
+	SMAL_EVENT_STOPPED,
+	/** All that lives is marked. */
+	SMAL_EVENT_MARKED,
+	/** The rest is free; the observer has been called. */
+	SMAL_EVENT_SWEPT,
+	/** The threads go on. */
+	SMAL_EVENT_END
+};
+
+/** Is called at each of them, on the collecting thread; all events of a collection come
+ *  before those of the next. It must not call into libsmal, but for smal_find and what
+ *  takes a marker, and, where threads are stopped, not wait for what one might hold. */
+typedef void smal_event_function(enum smal_event event, void *user);
+
+/** Sets the function; NULL for none. An attached thread, or any while none is. */
+SMAL_API enum smal_error smal_gc_set_events(struct smal_gc *gc, smal_event_function *function,
+                                            void *user);
+
 /**
  * Accounts memory that objects hold outside of the heap (a malloc'd buffer, a
  * mapped file): delta bytes more, or less if it is negative. It counts like heap

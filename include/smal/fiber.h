@@ -62,6 +62,18 @@ SMAL_API enum smal_error smal_fiber_destroy(struct smal_fiber *fiber);
 SMAL_API enum smal_error smal_fiber_switch(struct smal_thread *thread,
                                            struct smal_fiber *fiber);
 
+/**
+ * For runtimes that switch stacks and keep where the current one ends in a variable:
+ * names that variable. While the thread stands on none of the stacks that are known
+ * (its own, and fibers), what lies between there and *limit is a root, and nothing else
+ * of the thread's: stacks that are left are for a root function to mark
+ * (smal_mark_range). The variable is read in collections; NULL ends it.
+ *
+ * Returns SMAL_OK or, with the sink told, SMAL_ERROR_BUSY or SMAL_ERROR_NOT_ATTACHED.
+ */
+SMAL_API enum smal_error smal_thread_follow(struct smal_thread *thread,
+                                            const void *const volatile *limit);
+
 /** The fiber that the thread runs on, or NULL: its own stack. */
 SMAL_API struct smal_fiber *smal_fiber_current(struct smal_thread *thread);
 

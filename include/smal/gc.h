@@ -119,6 +119,13 @@ SMAL_API enum smal_error smal_gc_set_pace(struct smal_gc *gc, enum smal_pace pac
                                           size_t pace_bytes, unsigned pace_percent);
 
 /**
+ * Lets allocation collect by itself (1, as a collector is made), or not (0): then it does
+ * not even where memory is short, and fails. smal_collect works all the same. An attached
+ * thread, or any while none is attached. Returns SMAL_OK or SMAL_ERROR_INVALID.
+ */
+SMAL_API enum smal_error smal_gc_set_automatic(struct smal_gc *gc, int on);
+
+/**
  * Changes the hard limit. 0 removes it. An attached thread of this collector,
  * or any thread while none is attached.
  *

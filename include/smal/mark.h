@@ -36,6 +36,13 @@ SMAL_API void smal_mark_array(struct smal_marker *marker, void *const *pointers,
 SMAL_API void smal_mark_range(struct smal_marker *marker, const void *base,
                               const void *limit);
 
+/**
+ * Marks an object and not what it refers to: for one whose pointers the callback
+ * knows better, and marks itself (a stack of which a part is in use). What else
+ * refers to the object does not have them marked either.
+ */
+SMAL_API void smal_mark_only(struct smal_marker *marker, const void *pointer);
+
 SMAL_END
 
 #endif

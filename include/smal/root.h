@@ -53,6 +53,23 @@ SMAL_API enum smal_error smal_root_add_function(struct smal_gc *gc,
  */
 SMAL_API enum smal_error smal_root_add_static(struct smal_gc *gc);
 
+/** Says whether the writable data [base, limit) of a loaded object is to be scanned. name
+ *  is the object's file; "" is the program itself. It runs at the beginning of each
+ *  collection, before threads are stopped, and must call nothing of libsmal. */
+typedef int smal_static_filter(const char *name, const void *base, const void *limit,
+                               void *user);
+
+/** As smal_root_add_static, but for what a filter does not want. */
+SMAL_API enum smal_error smal_root_add_static_if(struct smal_gc *gc, smal_static_filter *filter,
+                                                 void *user);
+
+/**
+ * Takes [base, limit) out of what is scanned of static data, whichever object it lies in;
+ * with two NULLs, nothing is taken out any more. Returns as smal_root_add_range.
+ */
+SMAL_API enum smal_error smal_root_exclude(struct smal_gc *gc, const void *base,
+                                           const void *limit);
+
 /**
  * Removes a root: a slot by its address, a range by its base, a function by its
  * user pointer, static data by NULL. Of several with the same address the one

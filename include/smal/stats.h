@@ -61,6 +61,14 @@ struct smal_space_stats {
 SMAL_API void smal_type_get_stats(struct smal_type *type, struct smal_stats *stats);
 SMAL_API void smal_gc_get_stats(struct smal_gc *gc, struct smal_gc_stats *stats);
 
+/** Bytes of heap, whole buffers, at this moment; any thread, at any time, also from
+ *  callbacks. */
+SMAL_API size_t smal_gc_heap_bytes(const struct smal_gc *gc);
+
+/** Bytes that were allocated since the last collection, but for what threads have not told
+ *  yet (up to 64 KiB each). As above. */
+SMAL_API size_t smal_gc_fresh_bytes(const struct smal_gc *gc);
+
 /** The memory of the process. Any thread. */
 SMAL_API void smal_get_space_stats(struct smal_space_stats *stats);
 

@@ -92,6 +92,20 @@ SMAL_API enum smal_error smal_thread_leave(struct smal_thread *thread);
  */
 SMAL_API enum smal_error smal_thread_enter(struct smal_thread *thread);
 
+/**
+ * Holds collections off: until smal_thread_release, no collection of this collector
+ * marks. For a few instructions that must not be interrupted by one, such as to look
+ * at a pointer that is hidden from the collector, and to put it where it is seen. It
+ * excludes collections alone and not other threads. In between nothing of libsmal may
+ * be called but smal_find, smal_holds, smal_size and smal_type_of. A few instructions.
+ *
+ * Returns SMAL_OK, or, with the sink told, SMAL_ERROR_BUSY or SMAL_ERROR_NOT_ATTACHED.
+ */
+SMAL_API enum smal_error smal_thread_hold(struct smal_thread *thread);
+
+/** Ends that; waits here for a collection that has begun meanwhile. */
+SMAL_API void smal_thread_release(struct smal_thread *thread);
+
 /** The out-of-line half of smal_poll (alloc.h). */
 SMAL_API void smal_poll_slow(struct smal_thread *thread);
 

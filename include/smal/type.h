@@ -102,6 +102,12 @@ typedef void smal_free_function(void *object, void *user);
  *  other harm. Not with a mark callback, which might believe it. */
 #define SMAL_TYPE_UNZEROED 8u
 
+/** The byte after an object of this type does not keep it, whoever holds its address:
+ *  for runtimes whose pointers do not stand there, or that ask for a byte more. Less
+ *  is kept for nothing; without it, what lies in front of an object that a stack refers
+ *  to may live as long. */
+#define SMAL_TYPE_NO_END 16u
+
 /** Describes a type. Zero means the default, where there is one. */
 struct smal_type_desc {
 	/** For messages, statistics and traces; copied. Must not be NULL. */

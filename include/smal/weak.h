@@ -103,6 +103,51 @@ static inline void smal_ephemeron_set(struct smal_ephemeron *ephemeron, void *va
 		ephemeron->value = value;
 }
 
+/* ---- A runtime's own weak tables ---- */
+
+/** When a weak function is called, by the order above. */
+enum smal_weak_stage {
+	/** With step 2: what is not marked now is not reachable. */
+	SMAL_WEAK_SHORT_STAGE,
+	/** With step 3: what is marked here lives on, with all that it refers to. */
+	SMAL_WEAK_FINAL_STAGE,
+	/** With step 4: what is not marked now is gone. */
+	SMAL_WEAK_LONG_STAGE
+};
+
+/**
+ * Is called in every collection, once in each stage, while the threads are stopped: for
+ * runtimes that have weak tables and finalizers of their own. What it may do is look at
+ * and change its own memory, and call smal_is_marked, smal_each_unmarked, smal_find,
+ * smal_size and smal_type_of; in the final stage also smal_mark and what else there is
+ * in mark.h, and the two functions below. It must not allocate, collect, or leave by
+ * longjmp.
+ */
+typedef void smal_weak_function(struct smal_marker *marker, enum smal_weak_stage stage,
+                                void *user);
+
+/** Sets the weak function; NULL for none. An attached thread, or any while none is. */
+SMAL_API enum smal_error smal_gc_set_weak(struct smal_gc *gc, smal_weak_function *function,
+                                          void *user);
+
+/** 1 if an object has been reached so far; 0 if not, or if it is no live object's
+ *  address. From a weak function. O(1). */
+SMAL_API int smal_is_marked(const struct smal_marker *marker, const void *object);
+
+/** Marks what an object refers to, and not the object itself. */
+SMAL_API void smal_mark_referents(struct smal_marker *marker, const void *object);
+
+/** Marks what follows from all that has been marked: until then, only what was named has
+ *  been. It is done for the function when it returns. */
+SMAL_API void smal_mark_onward(struct smal_marker *marker);
+
+/** Calls visit for each object of a type that has not been marked. In the final stage,
+ *  visit may mark it. */
+SMAL_API void smal_each_unmarked(struct smal_marker *marker, struct smal_type *type,
+                                 void (*visit)(struct smal_marker *marker, void *object,
+                                               void *user),
+                                 void *user);
+
 SMAL_END
 
 #endif

@@ -29,6 +29,37 @@ smal/compat/malloc.map: smal/compat/local.mk
 	  for name in $(smal_malloc_names); do echo "	$$name;"; done && \
 	  echo 'local:' && echo '	*;' && echo '};'; } >$@.tmp && mv $@.tmp $@
 
+# libgc's names, in a file of libgc's name, in a folder of its own: for LD_LIBRARY_PATH
+# (smal-run). The version is that of Debian 12's: libgc.so.1.
+if SHARED
+smalgcdir = $(libdir)/smal
+smalgc_LTLIBRARIES = smal/compat/libgc/libgc.la
+endif
+smal_compat_libgc_libgc_la_SOURCES = \
+	smal/compat/libgc/abi.h \
+	smal/compat/libgc/libgc.h \
+	smal/compat/libgc/thread.c \
+	smal/compat/libgc/created.c \
+	smal/compat/libgc/suspend.c \
+	smal/compat/libgc/kind.c \
+	smal/compat/libgc/alloc.c \
+	smal/compat/libgc/typed.c \
+	smal/compat/libgc/link.c \
+	smal/compat/libgc/final.c \
+	smal/compat/libgc/root.c \
+	smal/compat/libgc/collect.c \
+	smal/compat/libgc/tune.c \
+	smal/compat/libgc/report.c \
+	smal/compat/libgc/init.c
+smal_compat_libgc_libgc_la_CFLAGS = $(AM_CFLAGS) $(CORE_OPT_CFLAGS) $(HIDE_CFLAGS)
+smal_compat_libgc_libgc_la_LIBADD = libsmal-core.la
+smal_compat_libgc_libgc_la_LDFLAGS = -shared -version-info 6:1:5 $(SECTION_LDFLAGS)
+if VERSION_SCRIPT
+smal_compat_libgc_libgc_la_LDFLAGS += -Wl,--version-script=$(srcdir)/smal/compat/libgc/libgc.map
+smal_compat_libgc_libgc_la_DEPENDENCIES = libsmal-core.la smal/compat/libgc/libgc.map
+endif
+EXTRA_DIST += smal/compat/libgc/libgc.map
+
 # Puts a library in front of a program. In the folder of the build it uses the
 # libraries there.
 CLEANFILES += smal-run

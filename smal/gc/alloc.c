@@ -54,7 +54,7 @@ static struct smal_buffer *grow(struct smal_attached *thread, struct smal_kind *
  * callback. The thread goes outside for it. */
 static bool collect(struct smal_attached *thread)
 {
-	if (thread->activity != SMAL_IDLE)
+	if (thread->activity != SMAL_IDLE || smal_atomic_load_relaxed_u32(&thread->gc->manual) != 0)
 		return false;
 	smal_gc_end(thread);
 	smal_collect_now(thread, false);

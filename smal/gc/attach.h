@@ -130,6 +130,8 @@ struct smal_attached {
 	 * if that is where, or 0; ASan's. */
 	struct smal_saved saved;
 	uintptr_t alternate_limit;
+	/* Where the program keeps the end of the stack that it runs on, or NULL. */
+	const void *const volatile *follow;
 	void *fake_stack;
 	/* What public.parcels is but while the thread is AWAY: then all are empty, and
 	 * who allocates all the same is told. */

@@ -105,6 +105,7 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 	 * pointer on the stack would keep the object before its own. */
 	if (source == SMAL_FROM_ROOT_END &&
 	    (slot + smal_buffer_slot_bytes(buffer) != address ||
+	     (scan->flags & SMAL_SCAN_NO_END) != 0 ||
 	     ((scan->flags & SMAL_SCAN_COMPACT) != 0 &&
 	      smal_marker_resolve(marker, address, &next, &next_scan) == address)))
 		return 0;
@@ -187,6 +188,11 @@ void smal_mark(struct smal_marker *marker, const void *pointer)
 		mark_pointer(marker, pointer, true);
 	else
 		mark_pointer(marker, pointer, false);
+}
+
+void smal_mark_only(struct smal_marker *marker, const void *pointer)
+{
+	mark_slow(marker, (uintptr_t)pointer & marker->view.keep, SMAL_FROM_OBJECT);
 }
 
 void smal_mark_array(struct smal_marker *marker, void *const *pointers, size_t count)

@@ -81,6 +81,15 @@ static void keep_freeing(struct smal_gc *gc)
 			             smal_buffer_bit(at->buffer, at->slot));
 }
 
+/* The runtime's own weak tables; true if there may be some. */
+static bool run_weak(struct smal_gc *gc, struct smal_marker *marker, enum smal_weak_stage stage)
+{
+	if (gc->weak == NULL)
+		return false;
+	gc->weak(marker, stage, gc->weak_user);
+	return true;
+}
+
 /* Everything between what the roots reach and the sweep, in the order that
  * <smal/weak.h> promises. */
 static void deal_with_weak(struct smal_gc *gc, struct smal_marker *marker, struct pause *pause)
@@ -88,10 +97,15 @@ static void deal_with_weak(struct smal_gc *gc, struct smal_marker *marker, struc
 	bool more;
 
 	smal_weak_clear(gc, marker, false);
+	run_weak(gc, marker, SMAL_WEAK_SHORT_STAGE);
 	more = smal_finalizers_resurrect(gc, marker, &pause->pairs, pause->sorts,
 	                                 &pause->collection);
 	if (more)
 		smal_pairs_mark(marker, &pause->pairs);
+	if (run_weak(gc, marker, SMAL_WEAK_FINAL_STAGE)) {
+		smal_mark_onward(marker);
+		more = true;
+	}
 	while ((pause->sorts & SMAL_FINALIZER_WATCH) != 0 && smal_watches_mark(gc, marker)) {
 		smal_pairs_mark(marker, &pause->pairs);
 		more = true;
@@ -99,6 +113,7 @@ static void deal_with_weak(struct smal_gc *gc, struct smal_marker *marker, struc
 	/* Without new marks, there is nothing new to clear but what was spared. */
 	if (more || smal_atomic_load_u32(&gc->has_long_weak) != 0)
 		smal_weak_clear(gc, marker, true);
+	run_weak(gc, marker, SMAL_WEAK_LONG_STAGE);
 	if ((pause->sorts & SMAL_FINALIZER_WATCH) != 0)
 		smal_watches_deliver(gc, marker, &pause->collection);
 }
@@ -119,6 +134,7 @@ static SMAL_NOINLINE void mark_all(struct smal_gc *gc, struct pause *pause)
 	if (smal_mark_drain(&marker))
 		gc->stats.queue_overflows++;
 	smal_pairs_mark(&marker, &pause->pairs);
+	marker.pairs = &pause->pairs;
 	if (gc->tool_watches)
 		define_marks(gc);
 	if (smal_options()->check_mark && gc->lost_stack == 0)
@@ -245,6 +261,23 @@ static void tidy(struct smal_gc *gc, struct pause *pause)
 		smal_space_give(gc->books, pause->queue, pause->queue_bytes);
 }
 
+static void tell(struct smal_gc *gc, enum smal_event event)
+{
+	if (gc->events != NULL)
+		gc->events(event, gc->events_user);
+}
+
+/* This thread collects: it knows now, and the others are not stopped yet. */
+static void begin(struct smal_gc *gc)
+{
+	tell(gc, SMAL_EVENT_BEGIN);
+}
+
+static void end(struct smal_gc *gc)
+{
+	tell(gc, SMAL_EVENT_END);
+}
+
 /* The marker stands below `low`: the addresses in its ring would be roots for the
  * second one. */
 static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
@@ -257,10 +290,12 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 	collection->stop_ns = smal_os_clock_ns() - collection->start_ns;
 	collection->heap_bytes_before = gc->heap_bytes;
 	gc->statics = &pause->statics;
+	tell(gc, SMAL_EVENT_STOPPED);
 	SMAL_EACH_THREAD(gc, thread)
 		smal_thread_retract(thread);
 	prepare(gc, pause);
 	mark_all(gc, pause);
+	tell(gc, SMAL_EVENT_MARKED);
 	tidy(gc, pause);
 	collection->mark_ns = smal_os_clock_ns() - collection->start_ns - collection->stop_ns;
 	gc->live ^= 1;
@@ -279,6 +314,7 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 	gc->statics = NULL;
 	if (gc->observer != NULL)
 		gc->observer(collection, gc->observer_user);
+	tell(gc, SMAL_EVENT_SWEPT);
 	if (pause->why == NULL && smal_options()->check_all)
 		pause->why = smal_verify(gc);
 }
@@ -296,7 +332,7 @@ bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 	before = gc->stats.collections;
 	smal_statics_gather(thread, &pause.statics);
 	pause.room.helpers = crew_for(gc);
-	done = smal_world_collect(gc, before, collect_stopped, &pause);
+	done = smal_world_collect(gc, before, &(struct smal_world_steps){ begin, collect_stopped, end }, &pause);
 	smal_statics_release(thread, &pause.statics);
 	if (!done)
 		return false;
@@ -374,6 +410,19 @@ void smal_gc_set_observer(struct smal_gc *gc, smal_observer *observer, void *use
 	gc->observer = observer;
 	gc->observer_user = user;
 	smal_gc_unlock(gc);
+}
+
+enum smal_error smal_gc_set_events(struct smal_gc *gc, smal_event_function *function, void *user)
+{
+	enum smal_error error = smal_gc_check(gc, __func__);
+
+	if (error != SMAL_OK)
+		return error;
+	smal_gc_lock(gc);
+	gc->events = function;
+	gc->events_user = user;
+	smal_gc_unlock(gc);
+	return SMAL_OK;
 }
 
 static void check(struct smal_gc *gc, uintptr_t low, void *argument)

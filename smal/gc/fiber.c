@@ -127,6 +127,18 @@ SMAL_NOINLINE enum smal_error smal_fiber_switch(struct smal_thread *public, stru
 	return SMAL_OK;
 }
 
+enum smal_error smal_thread_follow(struct smal_thread *public, const void *const volatile *limit)
+{
+	enum smal_error error = smal_thread_check(public, SMAL_FREEING, __func__);
+
+	if (error != SMAL_OK)
+		return error;
+	smal_gc_begin(smal_attached(public));
+	smal_attached(public)->follow = limit;
+	smal_gc_end(smal_attached(public));
+	return SMAL_OK;
+}
+
 struct smal_fiber *smal_fiber_current(struct smal_thread *public)
 {
 	struct smal_attached *thread = smal_attached(public);

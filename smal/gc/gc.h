@@ -81,7 +81,9 @@ enum smal_scan_flags {
 	SMAL_SCAN_WIDE = 4,
 	/* A small object of fixed size: one past its end is not it if another
 	 * object begins there. */
-	SMAL_SCAN_COMPACT = 8
+	SMAL_SCAN_COMPACT = 8,
+	/* The address behind an object is never it. */
+	SMAL_SCAN_NO_END = 16
 };
 
 /* The largest fixed size for which that holds. */
@@ -142,6 +144,8 @@ struct smal_owned_type {
 
 /* Ranges of static data: base and limit, one pair after another. */
 struct smal_statics {
+	smal_static_filter *filter;
+	void *user;
 	uintptr_t *words;
 	size_t count, capacity;
 };
@@ -150,7 +154,9 @@ enum smal_root_kind {
 	SMAL_ROOT_SLOT,
 	SMAL_ROOT_RANGE,
 	SMAL_ROOT_FUNCTION,
-	SMAL_ROOT_STATIC
+	SMAL_ROOT_STATIC,
+	/* What is not scanned of static data. */
+	SMAL_ROOT_EXCLUDED
 };
 
 struct smal_root {
@@ -219,6 +225,8 @@ struct smal_gc {
 	struct smal_gc_options options;
 	unsigned torture;
 	bool tool_watches;
+	/* 1: allocation must not collect. */
+	volatile uint32_t manual;
 	/* Which mask is live. */
 	unsigned live;
 	/* By kind; one run holds both. Entries exist up to kinds_top. */
@@ -241,6 +249,8 @@ struct smal_gc {
 	/* 1 if static data is declared; what the collection under way has gathered of
 	 * it, or NULL. */
 	volatile uint32_t statics_are_roots;
+	smal_static_filter *filter;
+	void *filter_user;
 	const struct smal_statics *statics;
 	/* Pace (pace.c). external_bytes may be below 0. */
 	volatile AO_t heap_bytes, heap_peak_bytes, allocated_bytes, external_bytes;
@@ -258,6 +268,10 @@ struct smal_gc {
 	struct smal_gc_stats stats;
 	smal_observer *observer;
 	void *observer_user;
+	smal_event_function *events;
+	void *events_user;
+	smal_weak_function *weak;
+	void *weak_user;
 };
 
 /* ---- Types and kinds ---- */

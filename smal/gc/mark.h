@@ -28,6 +28,7 @@ enum { SMAL_PIECE = 1 };
 enum { SMAL_MARKS_OVERFLOWED = 1 };
 
 struct smal_team;
+struct smal_pairs;
 
 /* Where a candidate word was found. */
 enum smal_source {
@@ -88,6 +89,8 @@ struct smal_marker {
 	void *watcher;
 	/* Objects on their way from the queue to their scan. */
 	uintptr_t ring[SMAL_RING];
+	/* Of the collection, once all that the roots reach is marked. */
+	struct smal_pairs *pairs;
 };
 
 /* Makes a marker with the collector's own queue, and a larger one of `words`

@@ -102,6 +102,21 @@ void *smal_base(struct smal_thread *public, uintptr_t word)
 	return slot != 0 && smal_buffer_kind(buffer)->type->gc == gc ? (void *)slot : NULL;
 }
 
+void *smal_find(const struct smal_gc *gc, uintptr_t word)
+{
+	struct smal_buffer *buffer;
+	uintptr_t slot = smal_object_find(word & ~gc->options.tag_mask, &buffer);
+
+	return slot != 0 && smal_buffer_kind(buffer)->type->gc == gc ? (void *)slot : NULL;
+}
+
+int smal_holds(const struct smal_gc *gc, const void *address)
+{
+	uint16_t kind;
+
+	return smal_buffer_find_owned((uintptr_t)address, gc->owner, &kind) != NULL;
+}
+
 void *smal_inner_alloc(struct smal_attached *thread, enum smal_inner_type which,
                        const struct smal_type_desc *desc, size_t bytes, void *const *held)
 {

@@ -225,6 +225,16 @@ void smal_pace_heap(struct smal_gc *gc, size_t delta)
 	while (bytes > peak && !smal_atomic_cas(&gc->heap_peak_bytes, peak, bytes));
 }
 
+size_t smal_gc_heap_bytes(const struct smal_gc *gc)
+{
+	return smal_atomic_load_relaxed(&gc->heap_bytes);
+}
+
+size_t smal_gc_fresh_bytes(const struct smal_gc *gc)
+{
+	return smal_atomic_load_relaxed(&gc->allocated_bytes);
+}
+
 void smal_pace_allocated(struct smal_attached *thread, size_t bytes)
 {
 	thread->allocated_bytes += bytes;
@@ -295,6 +305,15 @@ enum smal_error smal_gc_set_pace(struct smal_gc *gc, enum smal_pace pace, size_t
 	set_target(gc, live_bytes(gc));
 	smal_gc_unlock(gc);
 	return SMAL_OK;
+}
+
+enum smal_error smal_gc_set_automatic(struct smal_gc *gc, int on)
+{
+	enum smal_error error = smal_gc_check(gc, __func__);
+
+	if (error == SMAL_OK)
+		smal_atomic_store_u32(&gc->manual, !on);
+	return error;
 }
 
 enum smal_error smal_gc_set_limit(struct smal_gc *gc, size_t limit_bytes)

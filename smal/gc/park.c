@@ -96,6 +96,16 @@ static void locate(struct smal_attached *thread, uintptr_t low)
 	smal_os_alternate_stack(&base, &thread->alternate_limit);
 }
 
+/* The end of the stack that a frame of the thread's is on, or 0: it is not known. */
+static uintptr_t stack_limit(const struct smal_attached *thread, uintptr_t frame)
+{
+	const struct smal_fiber *fiber = thread->current;
+
+	if (frame - fiber->base < fiber->limit - fiber->base)
+		return fiber->limit;
+	return thread->follow != NULL ? (uintptr_t)*thread->follow : 0;
+}
+
 void smal_park(uintptr_t low)
 {
 	for (struct smal_attached *thread = smal_attachments(); thread != NULL;
@@ -176,7 +186,7 @@ void smal_thread_away(struct smal_attached *thread, uintptr_t frame)
 		return;
 	smal_gc_begin(thread);
 	locate(thread, frame);
-	smal_saved_store(&thread->saved, frame, thread->current->limit);
+	smal_saved_store(&thread->saved, frame, stack_limit(thread, frame));
 	thread->parked = true;
 	go_away(thread);
 	smal_gc_end(thread);
@@ -279,17 +289,32 @@ void smal_poll_slow(struct smal_thread *public)
 	smal_gc_end(smal_attached(public));
 }
 
+enum smal_error smal_thread_hold(struct smal_thread *public)
+{
+	enum smal_error error = smal_thread_check(public, SMAL_FREEING, __func__);
+
+	if (error == SMAL_OK)
+		smal_gc_begin(smal_attached(public));
+	return error;
+}
+
+void smal_thread_release(struct smal_thread *thread)
+{
+	smal_gc_end(smal_attached(thread));
+}
+
 SMAL_NOINLINE enum smal_error smal_thread_leave(struct smal_thread *public)
 {
 	enum smal_error error = smal_thread_check(public, SMAL_IDLE, __func__);
 	struct smal_attached *thread = smal_attached(public);
+	uintptr_t frame;
 
 	if (error != SMAL_OK)
 		return error;
 	smal_gc_begin(thread);
-	locate(thread, (uintptr_t)__builtin_frame_address(0));
-	smal_saved_store(&thread->saved, (uintptr_t)__builtin_frame_address(0),
-	                 thread->current->limit);
+	frame = (uintptr_t)__builtin_frame_address(0);
+	locate(thread, frame);
+	smal_saved_store(&thread->saved, frame, stack_limit(thread, frame));
 	thread->left = true;
 	go_away(thread);
 	smal_gc_end(thread);

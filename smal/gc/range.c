@@ -75,7 +75,8 @@ static SMAL_ALWAYS_INLINE uintptr_t *look(struct smal_marker *marker, const stru
 	 * another kind. */
 	if (SMAL_UNLIKELY(within == 0))
 		return mark_slow(marker, address, true, top);
-	if (slot != within || (live && (scan->flags & SMAL_SCAN_COMPACT) != 0))
+	if (slot != within || (scan->flags & SMAL_SCAN_NO_END) != 0 ||
+	    (live && (scan->flags & SMAL_SCAN_COMPACT) != 0))
 		return top;
 	mark_object(view, scan, offset - scan->slot_bytes, together, &top);
 	return top;

@@ -39,7 +39,8 @@ static struct smal_root *root_find(struct smal_gc *gc, const void *what, bool is
 	for (struct smal_link *link = gc->roots.prev; link != &gc->roots; link = link->prev) {
 		struct smal_root *root = SMAL_CONTAINER(link, struct smal_root, link);
 
-		if (is_static ? root->kind == SMAL_ROOT_STATIC : root->what == what)
+		if (is_static ? root->kind == SMAL_ROOT_STATIC
+		              : root->what == what && root->kind != SMAL_ROOT_EXCLUDED)
 			return root;
 	}
 	return NULL;
@@ -82,9 +83,10 @@ enum smal_error smal_root_add_function(struct smal_gc *gc, smal_root_function *f
 	return root_add(gc, &root, name);
 }
 
-enum smal_error smal_root_add_static(struct smal_gc *gc)
+static enum smal_error add_static(struct smal_gc *gc, smal_static_filter *filter, void *user,
+                                  const char *function)
 {
-	enum smal_error error = smal_gc_check(gc, __func__);
+	enum smal_error error = smal_gc_check(gc, function);
 	struct smal_root root = { .kind = SMAL_ROOT_STATIC };
 	bool is_there;
 
@@ -92,9 +94,56 @@ enum smal_error smal_root_add_static(struct smal_gc *gc)
 		return error;
 	smal_gc_lock(gc);
 	is_there = root_find(gc, NULL, true) != NULL;
+	if (!is_there) {
+		gc->filter = filter;
+		gc->filter_user = user;
+	}
 	smal_gc_unlock(gc);
-	SMAL_REQUIRE(!is_there, SMAL_ERROR_BUSY, "static data is a root already", NULL, "%s", "");
+	if (is_there)
+		return smal_fail(SMAL_ERROR_BUSY, function, "static data is a root already", NULL,
+		                 "%s", "");
 	return root_add(gc, &root, "static data");
+}
+
+enum smal_error smal_root_add_static(struct smal_gc *gc)
+{
+	return add_static(gc, NULL, NULL, __func__);
+}
+
+enum smal_error smal_root_add_static_if(struct smal_gc *gc, smal_static_filter *filter, void *user)
+{
+	return add_static(gc, filter, user, __func__);
+}
+
+/* Forgets all that is excluded; with the lock held. */
+static void include_all(struct smal_gc *gc)
+{
+	SMAL_LIST_EACH_SAFE(link, &gc->roots) {
+		struct smal_root *root = SMAL_CONTAINER(link, struct smal_root, link);
+
+		if (root->kind != SMAL_ROOT_EXCLUDED)
+			continue;
+		smal_link_remove(&root->link);
+		smal_element_give(gc->books, root);
+	}
+}
+
+enum smal_error smal_root_exclude(struct smal_gc *gc, const void *base, const void *limit)
+{
+	enum smal_error error = smal_gc_check(gc, __func__);
+	struct smal_root root = { .kind = SMAL_ROOT_EXCLUDED, .what = base, .limit = limit };
+
+	if (error != SMAL_OK)
+		return error;
+	if (base == NULL && limit == NULL) {
+		smal_gc_lock(gc);
+		include_all(gc);
+		smal_gc_unlock(gc);
+		return SMAL_OK;
+	}
+	SMAL_REQUIRE(base != NULL && (uintptr_t)base <= (uintptr_t)limit, SMAL_ERROR_INVALID,
+	             "a range ends before it begins", base, "the base, %p the limit", limit);
+	return root_add(gc, &root, "excluded");
 }
 
 enum smal_error smal_root_remove(struct smal_gc *gc, const void *what)
@@ -171,10 +220,13 @@ void smal_frame_pop(struct smal_thread *thread, struct smal_frame *frame)
 
 /* ---- Marking ---- */
 
-static void gather(uintptr_t base, uintptr_t limit, void *argument)
+static void gather(const char *name, uintptr_t base, uintptr_t limit, void *argument)
 {
 	struct smal_statics *statics = argument;
 
+	if (statics->filter != NULL &&
+	    !statics->filter(name, (const void *)base, (const void *)limit, statics->user))
+		return;
 	if (statics->count + 2 <= statics->capacity) {
 		statics->words[statics->count] = base;
 		statics->words[statics->count + 1] = limit;
@@ -187,7 +239,7 @@ void smal_statics_gather(struct smal_attached *thread, struct smal_statics *stat
 	struct smal_gc *gc = thread->gc;
 	bool zeroed;
 
-	*statics = (struct smal_statics){ 0 };
+	*statics = (struct smal_statics){ .filter = gc->filter, .user = gc->filter_user };
 	if (smal_atomic_load_u32(&gc->statics_are_roots) == 0)
 		return;
 	/* No lock is held: the linker's is above ours. */
@@ -213,9 +265,35 @@ void smal_statics_release(struct smal_attached *thread, struct smal_statics *sta
 	smal_gc_end(thread);
 }
 
-static void mark_static_range(uintptr_t base, uintptr_t limit, void *argument)
+/* A range but for what is excluded, by roots from `link` on. */
+static void mark_included(struct smal_marker *marker, uintptr_t base, uintptr_t limit,
+                          const struct smal_link *link)
 {
-	smal_mark_range(argument, (const void *)base, (const void *)limit);
+	const struct smal_link *head = &marker->gc->roots;
+
+	for (; link != head && base < limit; link = link->next) {
+		const struct smal_root *root = SMAL_CONTAINER(link, struct smal_root, link);
+		uintptr_t hole = (uintptr_t)root->what, end = (uintptr_t)root->limit;
+
+		if (root->kind != SMAL_ROOT_EXCLUDED || end <= base || hole >= limit)
+			continue;
+		if (hole > base)
+			mark_included(marker, base, hole, link->next);
+		base = end;
+	}
+	if (base < limit)
+		smal_mark_range(marker, (const void *)base, (const void *)limit);
+}
+
+static void mark_static_range(const char *name, uintptr_t base, uintptr_t limit, void *argument)
+{
+	struct smal_marker *marker = argument;
+	const struct smal_gc *gc = marker->gc;
+
+	if (name != NULL && gc->filter != NULL &&
+	    !gc->filter(name, (const void *)base, (const void *)limit, gc->filter_user))
+		return;
+	mark_included(marker, base, limit, gc->roots.next);
 }
 
 /* Without memory for them the linker is asked once more, now: it is that, or losing
@@ -229,7 +307,7 @@ static void mark_statics(struct smal_gc *gc, struct smal_marker *marker)
 		return;
 	}
 	for (size_t i = 0; i < statics->count; i += 2)
-		mark_static_range(statics->words[i], statics->words[i + 1], marker);
+		mark_static_range(NULL, statics->words[i], statics->words[i + 1], marker);
 }
 
 static void mark_frames(struct smal_marker *marker, const struct smal_fiber *fiber)
@@ -256,6 +334,8 @@ static void mark_declared(struct smal_gc *gc, struct smal_marker *marker,
 		break;
 	case SMAL_ROOT_STATIC:
 		mark_statics(gc, marker);
+		break;
+	case SMAL_ROOT_EXCLUDED:
 		break;
 	}
 }

@@ -101,6 +101,7 @@ static void visit(struct smal_marker *marker, uintptr_t address, enum smal_sourc
 		return;
 	buffer = smal_second_buffer(second, object);
 	if (object + smal_buffer_slot_bytes(buffer) == address &&
+	    (smal_buffer_kind(buffer)->type->desc.flags & SMAL_TYPE_NO_END) == 0 &&
 	    (smal_buffer_kind(buffer)->type->desc.bytes == 0 ||
 	     smal_buffer_slot_bytes(buffer) > SMAL_COMPACT_BYTES ||
 	     object_at(second, address, true) != address))

@@ -49,13 +49,28 @@ static uintptr_t interrupted_low(uintptr_t low, uintptr_t limit, const struct sm
 	return lowest;
 }
 
+/* True if the program says where the stack ends that low is on. The end of the thread's
+ * own is no answer. */
+static bool follows(const struct smal_attached *thread, uintptr_t low)
+{
+	uintptr_t limit = thread->follow != NULL ? (uintptr_t)*thread->follow : 0;
+
+	return limit > low && thread->alternate_limit == 0 &&
+	       (limit <= thread->own.base || limit > thread->own.limit);
+}
+
 /* A stopped thread: from where it stands. */
 static void mark_thread(struct smal_marker *marker, struct smal_attached *thread)
 {
 	struct smal_fiber *fiber = smal_fiber_find(marker->gc, thread, thread->saved.low);
 	uintptr_t low = thread->saved.low;
 
-	if (fiber == NULL && thread->alternate_limit != 0) {
+	if (fiber == NULL && follows(thread, low)) {
+		mark_saved(marker, &thread->saved, (uintptr_t)*thread->follow);
+		mark_fake_frames(marker, thread->fake_stack, low, (uintptr_t)*thread->follow);
+		return;
+	}
+	if (fiber == NULL && thread->alternate_limit != 0 && thread->follow == NULL) {
 		mark_saved(marker, &thread->saved, thread->alternate_limit);
 		fiber = thread->current;
 		low = interrupted_low(low, thread->alternate_limit, fiber);

@@ -259,6 +259,7 @@ void smal_thread_end(struct smal_attached *thread)
 	thread->parked = thread->left = false;
 	thread->deferred = false;
 	thread->shortage_note = 0;
+	thread->follow = NULL;
 	smal_atomic_add(&gc->allocated_bytes, thread->allocated_bytes);
 	thread->allocated_bytes = 0;
 	thread->public.parcels = thread->parcels;

@@ -50,7 +50,7 @@ static enum smal_error desc_check(const struct smal_type_desc *desc, const char 
 		return smal_fail(SMAL_ERROR_INVALID, function, "collections_per_sweep is over 65535",
 		                 NULL, "%u for type %s", desc->collections_per_sweep, desc->name);
 	if ((desc->flags & ~(SMAL_TYPE_INTERIOR | SMAL_TYPE_IMMORTAL | SMAL_TYPE_MOSTLY_UNCHANGING |
-	                     SMAL_TYPE_UNZEROED)) != 0)
+	                     SMAL_TYPE_UNZEROED | SMAL_TYPE_NO_END)) != 0)
 		return smal_fail(SMAL_ERROR_INVALID, function, "unknown flags", NULL,
 		                 "%#x for type %s", desc->flags, desc->name);
 	if ((desc->flags & SMAL_TYPE_UNZEROED) != 0 && desc->marking == SMAL_MARK_CALLBACK)
@@ -97,6 +97,8 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 		                    .reciprocal = stride->reciprocal };
 	if ((desc->flags & SMAL_TYPE_INTERIOR) != 0)
 		scan->flags |= SMAL_SCAN_INTERIOR;
+	if ((desc->flags & SMAL_TYPE_NO_END) != 0)
+		scan->flags |= SMAL_SCAN_NO_END;
 	if (desc->free != NULL)
 		scan->flags |= SMAL_SCAN_FREES;
 	if (stride->buffer_bytes != SMAL_ID_BYTES)

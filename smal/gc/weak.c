@@ -118,6 +118,68 @@ struct smal_ephemeron *smal_ephemeron_create(struct smal_thread *thread, void *k
 	return ephemeron;
 }
 
+/* ---- The runtime's own tables ---- */
+
+enum smal_error smal_gc_set_weak(struct smal_gc *gc, smal_weak_function *function, void *user)
+{
+	enum smal_error error = smal_gc_check(gc, __func__);
+
+	if (error != SMAL_OK)
+		return error;
+	smal_gc_lock(gc);
+	gc->weak = function;
+	gc->weak_user = user;
+	smal_gc_unlock(gc);
+	return SMAL_OK;
+}
+
+int smal_is_marked(const struct smal_marker *marker, const void *object)
+{
+	return smal_mark_fate(marker, (uintptr_t)object) == SMAL_FATE_MARKED;
+}
+
+void smal_mark_referents(struct smal_marker *marker, const void *object)
+{
+	if (smal_mark_fate(marker, (uintptr_t)object) != SMAL_FATE_NONE)
+		smal_mark_children(marker, (uintptr_t)object & marker->view.keep);
+}
+
+void smal_mark_onward(struct smal_marker *marker)
+{
+	smal_mark_drain(marker);
+	smal_pairs_mark(marker, marker->pairs);
+}
+
+/* Looks at the marks anew for each: visit may set some. */
+static void visit_unmarked(struct smal_marker *marker, struct smal_buffer *buffer,
+                           void (*visit)(struct smal_marker *marker, void *object, void *user),
+                           void *user)
+{
+	const smal_word *live = smal_buffer_mask(buffer, marker->live_index);
+	size_t limit = (size_t)buffer->stride->words << SMAL_WORD_LOG2;
+
+	for (size_t bit = smal_bit_next(live, 0, limit); bit < limit;
+	     bit = smal_bit_next(live, bit + 1, limit)) {
+		uintptr_t at = smal_buffer_base(buffer) + (bit << SMAL_GRANULE_LOG2);
+		uintptr_t slot = smal_buffer_slot(buffer, at + SMAL_GRANULE - 1);
+
+		if (smal_mark_fate(marker, slot) == SMAL_FATE_UNMARKED)
+			visit(marker, (void *)slot, user);
+	}
+}
+
+void smal_each_unmarked(struct smal_marker *marker, struct smal_type *public,
+                        void (*visit)(struct smal_marker *marker, void *object, void *user),
+                        void *user)
+{
+	const struct smal_owned_type *type = smal_owned(public);
+
+	for (unsigned i = type->first_kind; i < type->first_kind + type->kind_count; i++)
+		if (marker->gc->kinds[i] != NULL)
+			SMAL_EACH_BUFFER(marker->gc->kinds[i], buffer)
+				visit_unmarked(marker, buffer, visit, user);
+}
+
 /* ---- Clearing ---- */
 
 struct clearing {

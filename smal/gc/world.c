@@ -119,14 +119,14 @@ struct world {
 	bool coalesce;
 	uint64_t before;
 	bool done;
-	void (*step)(struct smal_gc *gc, uintptr_t low, void *argument);
+	const struct smal_world_steps *steps;
 	void *argument;
 };
 
 /* Returns the phase that was found: IDLE, and it is the caller's now; or somebody
  * else's, or one that a fork makes. A collection that is under way, or that has
  * ended since the call, is one that coalesces. The caller is parked. */
-static enum smal_phase stop(struct smal_gc *gc, const struct world *world)
+static enum smal_phase claim(struct smal_gc *gc, const struct world *world)
 {
 	enum smal_phase phase;
 
@@ -135,18 +135,24 @@ static enum smal_phase stop(struct smal_gc *gc, const struct world *world)
 	if (phase == SMAL_PHASE_IDLE && world->coalesce &&
 	    gc->stats.collections != world->before)
 		phase = SMAL_PHASE_COLLECTING;
-	if (phase == SMAL_PHASE_IDLE) {
+	if (phase == SMAL_PHASE_IDLE)
 		smal_atomic_store_u32(&gc->phase, world->coalesce ? SMAL_PHASE_COLLECTING
 		                                                  : SMAL_PHASE_STOPPED);
-		SMAL_EACH_THREAD(gc, thread) {
-			uint32_t poll = smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_STOP);
-
-			if (gc->options.stop_signal != 0 && (poll & SMAL_POLL_AWAY) == 0)
-				smal_os_signal_send(thread->os_thread, gc->options.stop_signal);
-		}
-	}
 	smal_os_lock_give(&gc->lock);
 	return phase;
+}
+
+/* Asks all threads to stop; none attaches any more. */
+static void stop(struct smal_gc *gc)
+{
+	smal_os_lock_take(&gc->lock);
+	SMAL_EACH_THREAD(gc, thread) {
+		uint32_t poll = smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_STOP);
+
+		if (gc->options.stop_signal != 0 && (poll & SMAL_POLL_AWAY) == 0)
+			smal_os_signal_send(thread->os_thread, gc->options.stop_signal);
+	}
+	smal_os_lock_give(&gc->lock);
 }
 
 static bool all_are_away(struct smal_gc *gc)
@@ -172,7 +178,8 @@ static void wait_until_away(struct smal_gc *gc)
 	}
 }
 
-static void resume(struct smal_gc *gc, const struct smal_attached *self)
+static void resume(struct smal_gc *gc, const struct smal_attached *self,
+                   const struct smal_world_steps *steps)
 {
 	smal_os_lock_take(&gc->lock);
 	SMAL_EACH_THREAD(gc, thread) {
@@ -180,6 +187,10 @@ static void resume(struct smal_gc *gc, const struct smal_attached *self)
 		if (thread != self)
 			smal_os_wake(&thread->public.poll);
 	}
+	smal_os_lock_give(&gc->lock);
+	if (steps->end != NULL)
+		steps->end(gc);
+	smal_os_lock_take(&gc->lock);
 	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_IDLE);
 	smal_os_lock_give(&gc->lock);
 	smal_phase_wake(gc);
@@ -209,18 +220,21 @@ static void run(uintptr_t low, void *argument)
 
 	smal_park(low);
 	give_way(gc);
-	while ((phase = stop(gc, world)) != SMAL_PHASE_IDLE) {
+	while ((phase = claim(gc, world)) != SMAL_PHASE_IDLE) {
 		if (phase == SMAL_PHASE_COLLECTING && world->coalesce)
 			goto out;
 		smal_phase_wait(gc, phase);
 	}
+	if (world->steps->begin != NULL)
+		world->steps->begin(gc);
+	stop(gc);
 	wait_until_away(gc);
 	if (self != NULL)
 		self->activity = SMAL_COLLECTING;
-	world->step(gc, low, world->argument);
+	world->steps->step(gc, low, world->argument);
 	if (self != NULL)
 		self->activity = SMAL_IDLE;
-	resume(gc, self);
+	resume(gc, self, world->steps);
 	world->done = true;
 out:
 	smal_unpark(low);
@@ -230,17 +244,17 @@ void smal_world_run(struct smal_gc *gc,
                     void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
                     void *argument)
 {
-	struct world world = { .gc = gc, .step = step, .argument = argument };
+	const struct smal_world_steps steps = { NULL, step, NULL };
+	struct world world = { .gc = gc, .steps = &steps, .argument = argument };
 
 	smal_os_with_stack(run, &world);
 }
 
-bool smal_world_collect(struct smal_gc *gc, uint64_t before,
-                        void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
+bool smal_world_collect(struct smal_gc *gc, uint64_t before, const struct smal_world_steps *steps,
                         void *argument)
 {
 	struct world world = { .gc = gc, .coalesce = true, .before = before,
-		               .step = step, .argument = argument };
+		               .steps = steps, .argument = argument };
 
 	smal_os_with_stack(run, &world);
 	return world.done;

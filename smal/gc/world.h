@@ -113,12 +113,17 @@ void smal_world_run(struct smal_gc *gc,
                     void *argument);
 
 /*
- * The same for a thread that is attached and a step that collects. False: somebody
- * else has collected since there were `before` collections, for which it has waited;
- * the caller read them while it ran, so that one has marked after that.
+ * The same for a thread that is attached and a step that collects, with what comes
+ * before others are stopped, and after they go on, while no other collection begins.
+ * False: somebody else has collected since there were `before` collections, for which
+ * it has waited; the caller read them while it ran, so that one has marked after that.
  */
-bool smal_world_collect(struct smal_gc *gc, uint64_t before,
-                        void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
+struct smal_world_steps {
+	void (*begin)(struct smal_gc *gc);
+	void (*step)(struct smal_gc *gc, uintptr_t low, void *argument);
+	void (*end)(struct smal_gc *gc);
+};
+bool smal_world_collect(struct smal_gc *gc, uint64_t before, const struct smal_world_steps *steps,
                         void *argument);
 
 /* Waits while the phase is this one; wakes who waits. */

@@ -211,10 +211,11 @@ void *smal_os_fake_stack(void);
 /* If the word points into such a frame, returns true and the frame's bounds. */
 bool smal_os_fake_frame(void *fake_stack, uintptr_t word, uintptr_t *base, uintptr_t *limit);
 
-/* Calls visit for every range of writable static data of the program and its
- * shared objects. Not while threads are stopped. */
-void smal_os_each_static(void (*visit)(uintptr_t base, uintptr_t limit, void *argument),
-                         void *argument);
+/* Calls visit for every range of writable static data of the program (its name is "")
+ * and its shared objects. Not while threads are stopped. */
+typedef void smal_os_static_visitor(const char *name, uintptr_t base, uintptr_t limit,
+                                    void *argument);
+void smal_os_each_static(smal_os_static_visitor *visit, void *argument);
 
 /* ---- Tools (os_tool.c): memcheck and ASan are told what may be touched ---- */
 

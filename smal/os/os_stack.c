@@ -101,7 +101,7 @@ bool smal_os_fake_frame(void *fake_stack, uintptr_t word, uintptr_t *base, uintp
 }
 
 struct static_visit {
-	void (*visit)(uintptr_t base, uintptr_t limit, void *argument);
+	smal_os_static_visitor *visit;
 	void *argument;
 };
 
@@ -117,14 +117,14 @@ static int visit_object(struct dl_phdr_info *info, size_t bytes, void *argument)
 		    (header->p_flags & PF_R) != 0) {
 			uintptr_t base = info->dlpi_addr + header->p_vaddr;
 
-			to->visit(base, base + header->p_memsz, to->argument);
+			to->visit(info->dlpi_name != NULL ? info->dlpi_name : "", base,
+			          base + header->p_memsz, to->argument);
 		}
 	}
 	return 0;
 }
 
-void smal_os_each_static(void (*visit)(uintptr_t base, uintptr_t limit, void *argument),
-                         void *argument)
+void smal_os_each_static(smal_os_static_visitor *visit, void *argument)
 {
 	struct static_visit to = { visit, argument };
 

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * alloc.c: GC_malloc and what belongs to it.
+ *
+ * The inline path (bdw_alloc) takes the next slot of the thread's parcel. All else is
+ * here: a thread that is not attached, or in GC_do_blocking; a parcel that is used up,
+ * where a collection may run, and finalizers after it; large objects; no memory.
+ *
+ * Debugging variants are the plain ones: what they look for, a checker of smal's finds
+ * without another build (SMAL_OPTIONS, smal_error_set_sink), and a wrong pointer to
+ * GC_free is told to the warning procedure in each case.
+ */
+#include <smal/compat/libgc/libgc.h>
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	/* Objects of GC_malloc_many: so many bytes of them. */
+	MANY_BYTES = 4096,
+	ALIGN_LARGEST_LOG2 = 12
+};
+
+static void *oom_by_default(size_t bytes)
+{
+	bdw_warn("GC Warning: Out of memory: %lu bytes can't be had; returning NULL\n", bytes);
+	return NULL;
+}
+
+bdw_oom_proc *GC_oom_fn = oom_by_default;
+const size_t GC_debug_header_size;
+
+/* ---- The slow path ---- */
+
+void *bdw_oom(size_t bytes)
+{
+	bdw_oom_proc *function = GC_oom_fn;
+
+	return function != NULL ? function(bytes) : oom_by_default(bytes);
+}
+
+void *bdw_alloc_type(struct smal_type *type, size_t bytes)
+{
+	bool was_blocking;
+	struct smal_thread *thread = bdw_wake(&was_blocking);
+	unsigned depth = bdw_lock_drop();
+	void *object = NULL;
+
+	if (thread != NULL && bytes <= PTRDIFF_MAX)
+		object = type->stride_bytes != 0 ? smal_alloc(thread, type)
+		                                 : smal_alloc_bytes(thread, type, bytes);
+	bdw_lock_retake(depth);
+	bdw_resume(was_blocking);
+	bdw_notify();
+	return object;
+}
+
+SMAL_NOINLINE void *bdw_alloc_slow(const struct bdw_kind *kind, size_t bytes)
+{
+	void *object = NULL;
+
+	/* The kinds are there when the thread is. */
+	if (bdw_thread() != NULL && bytes < PTRDIFF_MAX)
+		object = bdw_alloc_type(kind->type, bytes + bdw_spare);
+	return SMAL_LIKELY(object != NULL) ? object : bdw_oom(bytes);
+}
+
+/* ---- By kind ---- */
+
+void *GC_malloc(size_t bytes)
+{
+	return bdw_alloc(&bdw_kinds[BDW_NORMAL], bytes);
+}
+
+void *GC_malloc_atomic(size_t bytes)
+{
+	return bdw_alloc(&bdw_kinds[BDW_PTRFREE], bytes);
+}
+
+void *GC_malloc_uncollectable(size_t bytes)
+{
+	return bdw_alloc(&bdw_kinds[BDW_UNCOLLECTABLE], bytes);
+}
+
+void *GC_malloc_atomic_uncollectable(size_t bytes)
+{
+	return bdw_alloc(&bdw_kinds[BDW_ATOMIC_UNCOLLECTABLE], bytes);
+}
+
+void *GC_malloc_stubborn(size_t bytes)
+{
+	return GC_malloc(bytes);
+}
+
+/* A pointer into any part keeps it: that is more than was asked for. */
+void *GC_malloc_ignore_off_page(size_t bytes)
+{
+	return GC_malloc(bytes);
+}
+
+void *GC_malloc_atomic_ignore_off_page(size_t bytes)
+{
+	return GC_malloc_atomic(bytes);
+}
+
+/* An unknown kind's objects are scanned: nothing is lost. */
+static const struct bdw_kind *kind_at(int number)
+{
+	bdw_thread();
+	return &bdw_kinds[(unsigned)number < bdw_kind_count ? (unsigned)number : BDW_NORMAL];
+}
+
+void *GC_generic_malloc(size_t bytes, int kind)
+{
+	return bdw_alloc(kind_at(kind), bytes);
+}
+
+void *GC_malloc_kind(size_t bytes, int kind)
+{
+	return GC_generic_malloc(bytes, kind);
+}
+
+void *GC_malloc_kind_global(size_t bytes, int kind)
+{
+	return GC_generic_malloc(bytes, kind);
+}
+
+void *GC_generic_malloc_ignore_off_page(size_t bytes, int kind)
+{
+	return GC_generic_malloc(bytes, kind);
+}
+
+void *GC_generic_or_special_malloc(size_t bytes, int kind)
+{
+	return GC_generic_malloc(bytes, kind);
+}
+
+/* What is scanned like the kind, but stays until it is freed: for kinds of the
+ * program's, by the whole object. */
+void *GC_generic_malloc_uncollectable(size_t bytes, int kind)
+{
+	return kind == BDW_PTRFREE || kind == BDW_ATOMIC_UNCOLLECTABLE
+	               ? GC_malloc_atomic_uncollectable(bytes)
+	               : GC_malloc_uncollectable(bytes);
+}
+
+/* ---- Several at once ---- */
+
+void GC_generic_malloc_many(size_t bytes, int number, void **result)
+{
+	const struct bdw_kind *kind = kind_at(number);
+	size_t size = smal_max(bytes + bdw_spare, sizeof(void *)), count = MANY_BYTES / size;
+	void *first = bdw_alloc(kind, bytes), **last = first;
+
+	if (last != NULL)
+		*last = NULL;
+	for (size_t i = 1; last != NULL && i < count; i++) {
+		void **next = bdw_alloc(kind, bytes);
+
+		if (next == NULL)
+			break;
+		*next = NULL;
+		*last = next;
+		last = next;
+	}
+	*result = first;
+}
+
+void *GC_malloc_many(size_t bytes)
+{
+	void *first;
+
+	GC_generic_malloc_many(bytes, BDW_NORMAL, &first);
+	return first;
+}
+
+/* ---- Alignment ---- */
+
+/* A type for each alignment, made at first use. */
+static struct smal_type *aligned_type(unsigned log2)
+{
+	static struct smal_type *types[ALIGN_LARGEST_LOG2 + 1];
+	struct smal_type_desc desc = { .name = "aligned",
+		                       .alignment = (size_t)1 << log2,
+		                       .marking = SMAL_MARK_CONSERVATIVE,
+		                       .flags = SMAL_TYPE_INTERIOR,
+		                       .user = &bdw_kinds[BDW_NORMAL] };
+
+	if (bdw_thread() != NULL && types[log2] == NULL)
+		smal_type_create(bdw_gc, &desc, &types[log2]);
+	return types[log2];
+}
+
+/* Alignments above a page's: a place inside a larger object. */
+static void *align_inside(size_t alignment, size_t bytes)
+{
+	struct smal_type *type = aligned_type(ALIGN_LARGEST_LOG2);
+	char *object = NULL;
+
+	if (type != NULL && alignment < PTRDIFF_MAX - bytes)
+		object = bdw_alloc_type(type, bytes + alignment);
+	return object != NULL ? object + (0 - (uintptr_t)object) % alignment : bdw_oom(bytes);
+}
+
+void *GC_memalign(size_t alignment, size_t bytes)
+{
+	struct smal_type *type;
+	void *object;
+	unsigned log2;
+
+	if (alignment <= 16)
+		return GC_malloc(bytes);
+	if ((alignment & (alignment - 1)) != 0 || bytes > PTRDIFF_MAX)
+		return bdw_oom(bytes);
+	log2 = smal_log2_ceil(alignment);
+	if (log2 > ALIGN_LARGEST_LOG2)
+		return align_inside(alignment, bytes);
+	type = aligned_type(log2);
+	object = type != NULL ? bdw_alloc_type(type, smal_max(bytes, alignment)) : NULL;
+	return object != NULL ? object : bdw_oom(bytes);
+}
+
+int GC_posix_memalign(void **result, size_t alignment, size_t bytes)
+{
+	void *object;
+
+	if (alignment < sizeof(void *) || (alignment & (alignment - 1)) != 0)
+		return EINVAL;
+	object = GC_memalign(alignment, bytes);
+	if (object == NULL)
+		return ENOMEM;
+	*result = object;
+	return 0;
+}
+
+/* ---- Strings ---- */
+
+char *GC_strndup(const char *text, size_t most)
+{
+	size_t bytes = strnlen(text, most);
+	char *copy = GC_malloc_atomic(bytes + 1);
+
+	if (copy == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	memcpy(copy, text, bytes);
+	copy[bytes] = 0;
+	return copy;
+}
+
+char *GC_strdup(const char *text)
+{
+	return text != NULL ? GC_strndup(text, SIZE_MAX) : NULL;
+}
+
+/* ---- Freeing, and other sizes ---- */
+
+void GC_free(void *object)
+{
+	bool was_blocking;
+	unsigned depth;
+
+	if (object == NULL)
+		return;
+	if (SMAL_LIKELY(bdw_local.fast != NULL && bdw_local.depth == 0)) {
+		smal_free(bdw_local.fast, object);
+		return;
+	}
+	bdw_wake(&was_blocking);
+	depth = bdw_lock_drop();
+	smal_free(bdw_local.thread, object);
+	bdw_lock_retake(depth);
+	bdw_resume(was_blocking);
+}
+
+/* True if it has the new size now. Where most of it is too much, it moves. */
+static bool resize(void *object, size_t old, size_t bytes)
+{
+	bool was_blocking, done;
+	unsigned depth;
+
+	if (bytes <= old && bytes >= old / 2)
+		return true;
+	if (old <= SMAL_LARGE_BYTES || bytes <= SMAL_LARGE_BYTES)
+		return false;
+	bdw_wake(&was_blocking);
+	depth = bdw_lock_drop();
+	done = smal_resize(bdw_local.thread, object, bytes) == SMAL_OK;
+	bdw_lock_retake(depth);
+	bdw_resume(was_blocking);
+	return done;
+}
+
+void *GC_realloc(void *object, size_t bytes)
+{
+	const struct bdw_kind *kind;
+	size_t old;
+	void *moved;
+
+	if (object == NULL)
+		return GC_malloc(bytes);
+	if (bytes == 0) {
+		GC_free(object);
+		return NULL;
+	}
+	kind = bdw_thread() != NULL ? bdw_kind_of(object) : NULL;
+	if (kind == NULL) {
+		bdw_warn("GC Warning: GC_realloc: %p is no object's address\n", (uintptr_t)object);
+		return NULL;
+	}
+	old = smal_size(object);
+	if (bytes < PTRDIFF_MAX && resize(object, old, bytes + bdw_spare))
+		return object;
+	moved = bdw_alloc(kind, bytes);
+	if (moved == NULL)
+		return NULL;
+	memcpy(moved, object, smal_min(old, bytes));
+	GC_free(object);
+	return moved;
+}
+
+/* ---- What there is nothing to do for ---- */
+
+void GC_change_stubborn(const void *object)
+{
+	(void)object;
+}
+
+void GC_end_stubborn_change(const void *object)
+{
+	(void)object;
+}
+
+void GC_ptr_store_and_dirty(void *slot, const void *pointer)
+{
+	*(const void **)slot = pointer;
+}
+
+/* ---- With what debugging adds elsewhere ---- */
+
+void *GC_debug_malloc(size_t bytes)
+{
+	return GC_malloc(bytes);
+}
+
+void *GC_debug_malloc_atomic(size_t bytes)
+{
+	return GC_malloc_atomic(bytes);
+}
+
+void *GC_debug_malloc_uncollectable(size_t bytes)
+{
+	return GC_malloc_uncollectable(bytes);
+}
+
+void *GC_debug_malloc_atomic_uncollectable(size_t bytes)
+{
+	return GC_malloc_atomic_uncollectable(bytes);
+}
+
+void *GC_debug_malloc_stubborn(size_t bytes)
+{
+	return GC_malloc(bytes);
+}
+
+void *GC_debug_malloc_ignore_off_page(size_t bytes)
+{
+	return GC_malloc(bytes);
+}
+
+void *GC_debug_malloc_atomic_ignore_off_page(size_t bytes)
+{
+	return GC_malloc_atomic(bytes);
+}
+
+void *GC_debug_malloc_replacement(size_t bytes)
+{
+	return GC_malloc(bytes);
+}
+
+void *GC_debug_generic_or_special_malloc(size_t bytes, int kind)
+{
+	return GC_generic_malloc(bytes, kind);
+}
+
+char *GC_debug_strdup(const char *text)
+{
+	return GC_strdup(text);
+}
+
+char *GC_debug_strndup(const char *text, size_t most)
+{
+	return GC_strndup(text, most);
+}
+
+void *GC_debug_realloc(void *object, size_t bytes)
+{
+	return GC_realloc(object, bytes);
+}
+
+void *GC_debug_realloc_replacement(void *object, size_t bytes)
+{
+	return GC_realloc(object, bytes);
+}
+
+void GC_debug_free(void *object)
+{
+	GC_free(object);
+}
+
+void GC_debug_change_stubborn(const void *object)
+{
+	(void)object;
+}
+
+void GC_debug_end_stubborn_change(const void *object)
+{
+	(void)object;
+}
+
+void GC_debug_ptr_store_and_dirty(void *slot, const void *pointer)
+{
+	GC_ptr_store_and_dirty(slot, pointer);
+}
+
+size_t GC_get_debug_header_size(void)
+{
+	return 0;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * created.c: threads that GC_pthread_create makes.
+ *
+ * What such a thread is given, and what it leaves to be joined, is held until somebody
+ * has it: each has a record on a list, whose words are roots. The list is the lock's.
+ */
+#include <smal/compat/libgc/libgc.h>
+
+#include <errno.h>
+
+struct created {
+	struct created *next;
+	pthread_t thread;
+	bdw_function *start;
+	void *argument, *result;
+	bool detached, ended;
+};
+
+static struct created *all;
+static __thread struct created *own __attribute__((tls_model("initial-exec")));
+
+void bdw_created_mark(struct smal_marker *marker)
+{
+	for (const struct created *at = all; at != NULL; at = at->next)
+		smal_mark_range(marker, &at->argument, &at->result + 1);
+}
+
+/* Takes a record off the list; with the lock. */
+static void drop(struct created *created)
+{
+	struct created **at = &all;
+
+	while (*at != NULL && *at != created)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = created->next;
+	bdw_give(created);
+}
+
+static void end(void *argument)
+{
+	struct created *created = argument;
+
+	bdw_lock();
+	created->ended = true;
+	if (created->detached)
+		drop(created);
+	own = NULL;
+	bdw_unlock();
+	GC_unregister_my_thread();
+}
+
+static void *run(void *argument)
+{
+	struct created *created = argument;
+	void *result;
+
+	own = created;
+	bdw_thread();
+	bdw_local.registered = true;
+	pthread_cleanup_push(end, created);
+	result = created->start(created->argument);
+	created->result = result;
+	pthread_cleanup_pop(1);
+	return result;
+}
+
+static bool is_detached(const pthread_attr_t *attributes)
+{
+	int state = PTHREAD_CREATE_JOINABLE;
+
+	if (attributes != NULL)
+		pthread_attr_getdetachstate(attributes, &state);
+	return state == PTHREAD_CREATE_DETACHED;
+}
+
+int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_function *start,
+                      void *argument)
+{
+	struct created *created = bdw_take(sizeof *created);
+	pthread_t made;
+	int error;
+
+	if (created == NULL)
+		return EAGAIN;
+	created->start = start;
+	created->argument = argument;
+	created->detached = is_detached(attributes);
+	bdw_lock();
+	created->next = all;
+	all = created;
+	bdw_unlock();
+	error = pthread_create(&made, attributes, run, created);
+	bdw_lock();
+	if (error != 0) {
+		drop(created);
+	} else {
+		*thread = made;
+		/* A detached one may have ended, and its record with it. */
+		for (struct created *at = all; at != NULL; at = at->next)
+			if (at == created)
+				created->thread = made;
+	}
+	bdw_unlock();
+	return error;
+}
+
+static struct created *find(pthread_t thread)
+{
+	struct created *at = all;
+
+	while (at != NULL && !pthread_equal(at->thread, thread))
+		at = at->next;
+	return at;
+}
+
+struct join {
+	pthread_t thread;
+	void *result;
+	int error;
+};
+
+static void *join(void *argument)
+{
+	struct join *join = argument;
+
+	join->error = pthread_join(join->thread, &join->result);
+	return NULL;
+}
+
+int GC_pthread_join(pthread_t thread, void **result)
+{
+	struct join joining = { .thread = thread };
+	struct created *created;
+
+	GC_do_blocking(join, &joining);
+	if (joining.error != 0)
+		return joining.error;
+	if (result != NULL)
+		*result = joining.result;
+	bdw_lock();
+	created = find(thread);
+	if (created != NULL)
+		drop(created);
+	bdw_unlock();
+	return 0;
+}
+
+int GC_pthread_detach(pthread_t thread)
+{
+	struct created *created;
+	int error = pthread_detach(thread);
+
+	if (error != 0)
+		return error;
+	bdw_lock();
+	created = find(thread);
+	if (created != NULL) {
+		created->detached = true;
+		if (created->ended)
+			drop(created);
+	}
+	bdw_unlock();
+	return 0;
+}
+
+int GC_pthread_cancel(pthread_t thread)
+{
+	return pthread_cancel(thread);
+}
+
+void GC_pthread_exit(void *result)
+{
+	if (own != NULL)
+		own->result = result;
+	pthread_exit(result);
+}
+
+/* The collector's signals are never blocked. */
+int GC_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	sigset_t fewer;
+
+	if (set != NULL && (how == SIG_BLOCK || how == SIG_SETMASK)) {
+		fewer = *set;
+		sigdelset(&fewer, GC_get_suspend_signal());
+		set = &fewer;
+	}
+	return pthread_sigmask(how, set, old);
+}

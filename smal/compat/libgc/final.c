@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * final.c: finalizers.
+ *
+ *   registered --(object not reached)--> due --(GC_invoke_finalizers)--> run, over
+ *
+ * Registrations are found by their object in a hash table with chains; neither table nor
+ * chains keep the object. The client data is a root until the finalizer has been
+ * started.
+ *
+ * In a collection, when disappearing links are cleared, what is due is decided in this
+ * order:
+ *
+ *   1  in order: of each object that is not marked, what it refers to is marked, but
+ *      not itself. ignore_self does not count what it refers to in itself
+ *   2  all objects that are still not marked are due
+ *   3  without order: what is due, and all that follows from it, is marked
+ *   4  unreachable: one that step 3 has marked is not due after all
+ *
+ * The finalizers run in the order in which that was found, in the thread that allocates
+ * next, or where the program asks for it.
+ */
+#include <smal/compat/libgc/libgc.h>
+
+enum order { NORMAL, IGNORE_SELF, NO_ORDER, UNREACHABLE };
+
+enum { LEAST = 128 };
+
+struct entry {
+	struct entry *next;
+	uintptr_t object;
+	bdw_finalizer *function;
+	void *data;
+	enum order order;
+};
+
+static struct entry **heads;
+static size_t head_mask, count;
+/* What is due, first come first. */
+static struct entry *first, **last = &first;
+volatile size_t bdw_ready;
+
+bdw_plain_proc *GC_finalizer_notifier;
+int GC_finalize_on_demand, GC_java_finalization = 1;
+static bdw_await_proc *await_proc;
+
+/* ---- Registering ---- */
+
+static struct entry **head_of(uintptr_t object)
+{
+	return &heads[(size_t)((object >> 4) * (uintptr_t)0x9e3779b97f4a7c15u >> 20) & head_mask];
+}
+
+static struct entry **find(uintptr_t object)
+{
+	struct entry **at = head_of(object);
+
+	while (*at != NULL && (*at)->object != object)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Room for one more; more chains where there are too few. */
+static bool grow(void)
+{
+	size_t old_mask = head_mask;
+	struct entry **old = heads, **larger;
+
+	if (heads != NULL && count <= head_mask)
+		return true;
+	larger = bdw_take((heads != NULL ? (head_mask + 1) * 2 : LEAST) * sizeof *larger);
+	if (larger == NULL)
+		return heads != NULL;
+	head_mask = heads != NULL ? head_mask * 2 + 1 : LEAST - 1;
+	heads = larger;
+	for (size_t i = 0; old != NULL && i <= old_mask; i++) {
+		while (old[i] != NULL) {
+			struct entry *entry = old[i], **head = head_of(entry->object);
+
+			old[i] = entry->next;
+			entry->next = *head;
+			*head = entry;
+		}
+	}
+	bdw_give(old);
+	return true;
+}
+
+struct registration {
+	void *object;
+	bdw_finalizer *function;
+	void *data;
+	bdw_finalizer **old_function;
+	void **old_data;
+	enum order order;
+};
+
+static void give_old(const struct registration *new, const struct entry *old)
+{
+	if (new->old_function != NULL)
+		*new->old_function = old != NULL ? old->function : NULL;
+	if (new->old_data != NULL)
+		*new->old_data = old != NULL ? old->data : NULL;
+}
+
+/* With the lock. False: no memory, and nothing has changed. */
+static bool register_locked(const struct registration *new)
+{
+	struct entry **at, *entry;
+
+	if (!grow())
+		return false;
+	at = find((uintptr_t)new->object);
+	entry = *at;
+	if (new->function == NULL) {
+		give_old(new, entry);
+		if (entry == NULL)
+			return true;
+		*at = entry->next;
+		count--;
+		bdw_give(entry);
+		return true;
+	}
+	if (entry == NULL) {
+		entry = bdw_take(sizeof *entry);
+		if (entry == NULL)
+			return false;
+		give_old(new, NULL);
+		entry->object = (uintptr_t)new->object;
+		*at = entry;
+		count++;
+	} else {
+		give_old(new, entry);
+	}
+	entry->function = new->function;
+	entry->data = new->data;
+	entry->order = new->order;
+	return true;
+}
+
+/* What is no object is never found dead. */
+static void register_as(const struct registration *new)
+{
+	bool done;
+
+	bdw_lock();
+	if (bdw_local.thread == NULL || smal_find(bdw_gc, (uintptr_t)new->object) != new->object ||
+	    new->object == NULL) {
+		give_old(new, NULL);
+		done = true;
+	} else {
+		done = register_locked(new);
+	}
+	bdw_unlock();
+	if (!done)
+		bdw_oom(sizeof(struct entry));
+}
+
+void GC_register_finalizer(void *object, bdw_finalizer *function, void *data,
+                           bdw_finalizer **old_function, void **old_data)
+{
+	register_as(&(struct registration){ object, function, data, old_function, old_data, NORMAL });
+}
+
+void GC_register_finalizer_ignore_self(void *object, bdw_finalizer *function, void *data,
+                                       bdw_finalizer **old_function, void **old_data)
+{
+	register_as(&(struct registration){ object, function, data, old_function, old_data,
+	                                    IGNORE_SELF });
+}
+
+void GC_register_finalizer_no_order(void *object, bdw_finalizer *function, void *data,
+                                    bdw_finalizer **old_function, void **old_data)
+{
+	register_as(&(struct registration){ object, function, data, old_function, old_data, NO_ORDER });
+}
+
+void GC_register_finalizer_unreachable(void *object, bdw_finalizer *function, void *data,
+                                       bdw_finalizer **old_function, void **old_data)
+{
+	register_as(&(struct registration){ object, function, data, old_function, old_data,
+	                                    UNREACHABLE });
+}
+
+void GC_debug_register_finalizer(void *object, bdw_finalizer *function, void *data,
+                                 bdw_finalizer **old_function, void **old_data)
+{
+	GC_register_finalizer(object, function, data, old_function, old_data);
+}
+
+void GC_debug_register_finalizer_ignore_self(void *object, bdw_finalizer *function, void *data,
+                                             bdw_finalizer **old_function, void **old_data)
+{
+	GC_register_finalizer_ignore_self(object, function, data, old_function, old_data);
+}
+
+void GC_debug_register_finalizer_no_order(void *object, bdw_finalizer *function, void *data,
+                                          bdw_finalizer **old_function, void **old_data)
+{
+	GC_register_finalizer_no_order(object, function, data, old_function, old_data);
+}
+
+void GC_debug_register_finalizer_unreachable(void *object, bdw_finalizer *function, void *data,
+                                             bdw_finalizer **old_function, void **old_data)
+{
+	GC_register_finalizer_unreachable(object, function, data, old_function, old_data);
+}
+
+/* ---- In a collection ---- */
+
+void bdw_finalizers_mark(struct smal_marker *marker)
+{
+	for (size_t i = 0; heads != NULL && i <= head_mask; i++)
+		for (const struct entry *at = heads[i]; at != NULL; at = at->next)
+			smal_mark_range(marker, &at->data, &at->data + 1);
+	for (const struct entry *at = first; at != NULL; at = at->next) {
+		smal_mark(marker, (const void *)at->object);
+		smal_mark_range(marker, &at->data, &at->data + 1);
+	}
+}
+
+/* What an object refers to outside of itself. */
+static void mark_others(struct smal_marker *marker, uintptr_t object)
+{
+	uintptr_t limit = object + smal_size((const void *)object);
+	const struct bdw_kind *kind = bdw_kind_of((const void *)object);
+
+	if (kind == NULL || !kind->adjust) {
+		smal_mark_referents(marker, (const void *)object);
+		return;
+	}
+	for (uintptr_t at = object; at < limit; at += sizeof(uintptr_t)) {
+		uintptr_t word = *(const uintptr_t *)at;
+
+		if (word < object || word >= limit)
+			smal_mark(marker, (const void *)word);
+	}
+}
+
+static void mark_in_order(struct smal_marker *marker)
+{
+	for (size_t i = 0; i <= head_mask; i++) {
+		for (const struct entry *at = heads[i]; at != NULL; at = at->next) {
+			bool is_ordered = at->order == NORMAL || at->order == IGNORE_SELF;
+
+			if (!is_ordered || smal_is_marked(marker, (const void *)at->object))
+				continue;
+			if (at->order == NORMAL)
+				smal_mark_referents(marker, (const void *)at->object);
+			else
+				mark_others(marker, at->object);
+			smal_mark_onward(marker);
+			if (smal_is_marked(marker, (const void *)at->object))
+				bdw_warn("GC Warning: Finalization cycle involving %p\n", at->object);
+		}
+	}
+}
+
+/* Puts what is not marked behind what is due already; one that was freed is over. */
+static void move_due(struct smal_marker *marker)
+{
+	for (size_t i = 0; i <= head_mask; i++) {
+		for (struct entry **at = &heads[i], *entry; (entry = *at) != NULL;) {
+			if (smal_is_marked(marker, (const void *)entry->object)) {
+				at = &entry->next;
+				continue;
+			}
+			*at = entry->next;
+			count--;
+			if (smal_find(bdw_gc, entry->object) != (const void *)entry->object) {
+				bdw_give(entry);
+				continue;
+			}
+			entry->next = NULL;
+			*last = entry;
+			last = &entry->next;
+			bdw_ready++;
+			if (await_proc != NULL)
+				await_proc((void *)entry->object);
+		}
+	}
+}
+
+/* Of those that are due since `from`: what is reachable from others goes back. */
+static void return_reachable(struct smal_marker *marker, struct entry **from)
+{
+	while (*from != NULL) {
+		struct entry *entry = *from, **head;
+
+		if (entry->order != UNREACHABLE ||
+		    !smal_is_marked(marker, (const void *)entry->object)) {
+			smal_mark(marker, (const void *)entry->object);
+			from = &entry->next;
+			continue;
+		}
+		*from = entry->next;
+		head = head_of(entry->object);
+		entry->next = *head;
+		*head = entry;
+		count++;
+		bdw_ready--;
+	}
+	last = from;
+}
+
+void bdw_finalizers_decide(struct smal_marker *marker)
+{
+	struct entry **from = last;
+
+	if (count == 0)
+		return;
+	mark_in_order(marker);
+	move_due(marker);
+	for (const struct entry *at = *from; at != NULL; at = at->next)
+		if (at->order != UNREACHABLE)
+			smal_mark(marker, (const void *)at->object);
+	smal_mark_onward(marker);
+	return_reachable(marker, from);
+	smal_mark_onward(marker);
+}
+
+/* ---- Running ---- */
+
+int GC_should_invoke_finalizers(void)
+{
+	return bdw_ready != 0;
+}
+
+/* The next that is due, or NULL. */
+static struct entry *take_first(void)
+{
+	struct entry *entry;
+
+	bdw_lock();
+	entry = first;
+	if (entry != NULL) {
+		first = entry->next;
+		if (first == NULL)
+			last = &first;
+		bdw_ready--;
+	}
+	bdw_unlock();
+	return entry;
+}
+
+int GC_invoke_finalizers(void)
+{
+	struct bdw_local *local = &bdw_local;
+	struct entry *entry;
+	int number = 0;
+
+	if (bdw_ready == 0)
+		return 0;
+	local->finalizing++;
+	while ((entry = take_first()) != NULL) {
+		/* From now on this frame holds them. */
+		void *volatile object = (void *)entry->object;
+		void *volatile data = entry->data;
+		bdw_finalizer *function = entry->function;
+
+		bdw_give(entry);
+		function(object, data);
+		number++;
+	}
+	local->finalizing--;
+	return number;
+}
+
+/* Every registered object's, as it stands; for the end of a program. */
+void GC_finalize_all(void)
+{
+	for (;;) {
+		bdw_lock();
+		for (size_t i = 0; heads != NULL && i <= head_mask; i++) {
+			while (heads[i] != NULL) {
+				struct entry *entry = heads[i];
+
+				heads[i] = entry->next;
+				count--;
+				entry->next = NULL;
+				*last = entry;
+				last = &entry->next;
+				bdw_ready++;
+			}
+		}
+		bdw_unlock();
+		if (GC_invoke_finalizers() == 0)
+			return;
+	}
+}
+
+void bdw_notify(void)
+{
+	static volatile bdw_word told;
+	const struct bdw_local *local = &bdw_local;
+	bdw_plain_proc *notifier;
+
+	if (SMAL_LIKELY(bdw_ready == 0) || local->depth != 0 || local->finalizing != 0)
+		return;
+	if (!GC_finalize_on_demand) {
+		GC_invoke_finalizers();
+		return;
+	}
+	notifier = GC_finalizer_notifier;
+	if (notifier != NULL && __atomic_exchange_n(&told, GC_gc_no, __ATOMIC_RELAXED) != GC_gc_no)
+		notifier();
+}
+
+void GC_set_await_finalize_proc(bdw_await_proc *proc)
+{
+	await_proc = proc;
+}
+
+bdw_await_proc *GC_get_await_finalize_proc(void)
+{
+	return await_proc;
+}
+
+void GC_set_finalizer_notifier(bdw_plain_proc *proc)
+{
+	GC_finalizer_notifier = proc;
+}
+
+bdw_plain_proc *GC_get_finalizer_notifier(void)
+{
+	return GC_finalizer_notifier;
+}
+
+void GC_dump_finalization(void)
+{
+	GC_err_printf("%zu finalizers are registered, %zu are due\n", count, bdw_ready);
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c: threads, the lock, blocking.
+ *
+ * A thread that calls in is attached if it is not yet: whether it was registered makes
+ * no difference to its stack. It is detached when it is unregistered, or a round before
+ * libsmal would as it ends, so that no stale parcel is used by what other destructors
+ * do.
+ *
+ *   attached, fast set --- GC_do_blocking ---> left, fast NULL
+ *        ^                                       |
+ *        `--- returns, or GC_call_with_gc_active-'
+ *
+ * A call that needs the collector in GC_do_blocking comes back for as long as it takes:
+ * it is not allowed, but programs do it.
+ */
+#define _GNU_SOURCE /* pthread_getattr_np */
+#include <smal/compat/libgc/libgc.h>
+
+__thread struct bdw_local bdw_local;
+volatile bool bdw_shared;
+char *GC_stackbottom;
+int GC_parallel;
+
+static pthread_mutex_t lock_mutex = PTHREAD_MUTEX_INITIALIZER;
+/* Of the list of attached threads, which the world is stopped by (suspend.c). */
+pthread_mutex_t bdw_list_mutex = PTHREAD_MUTEX_INITIALIZER;
+struct bdw_local *bdw_attached;
+static pthread_key_t end_key;
+static pthread_once_t end_once = PTHREAD_ONCE_INIT;
+
+/* ---- Attaching ---- */
+
+static void list_insert(struct bdw_local *local)
+{
+	bool first;
+
+	pthread_mutex_lock(&bdw_list_mutex);
+	first = bdw_attached == NULL;
+	local->next = bdw_attached;
+	local->prev = NULL;
+	if (bdw_attached != NULL)
+		bdw_attached->prev = local;
+	bdw_attached = local;
+	pthread_mutex_unlock(&bdw_list_mutex);
+	if (!first && !bdw_shared) {
+		struct smal_gc_stats stats;
+
+		bdw_shared = true;
+		/* Stops all threads: none is still in what it began as the only one. */
+		smal_gc_get_stats(bdw_gc, &stats);
+	}
+}
+
+static void list_remove(struct bdw_local *local)
+{
+	pthread_mutex_lock(&bdw_list_mutex);
+	if (local->prev != NULL)
+		local->prev->next = local->next;
+	else
+		bdw_attached = local->next;
+	if (local->next != NULL)
+		local->next->prev = local->prev;
+	pthread_mutex_unlock(&bdw_list_mutex);
+}
+
+static void detach(void)
+{
+	struct bdw_local *local = &bdw_local;
+	struct smal_thread *thread = smal_thread_self(bdw_gc);
+
+	local->fast = NULL;
+	local->registered = false;
+	if (local->thread == NULL)
+		return;
+	list_remove(local);
+	local->thread = NULL;
+	if (thread == NULL)
+		return;
+	if (local->blocking)
+		smal_thread_enter(thread);
+	local->blocking = false;
+	smal_thread_detach(thread);
+}
+
+/* The first round leaves the program's own destructors what they need. */
+static void on_end(void *value)
+{
+	if (value == &end_key) {
+		pthread_setspecific(end_key, &bdw_local);
+		return;
+	}
+	bdw_local.ending = true;
+	detach();
+}
+
+static void make_end_key(void)
+{
+	pthread_key_create(&end_key, on_end);
+}
+
+int GC_get_stack_base(struct bdw_stack_base *base)
+{
+	pthread_attr_t attributes;
+	size_t bytes = 0;
+	void *low = NULL;
+
+	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+		return BDW_UNIMPLEMENTED;
+	pthread_attr_getstack(&attributes, &low, &bytes);
+	pthread_attr_destroy(&attributes);
+	base->mem_base = (char *)low + bytes;
+	return BDW_SUCCESS;
+}
+
+/* The first thread of all keeps the end of its stack in GC_stackbottom, which programs
+ * write; the others, in their own place. */
+static void follow_stack(struct bdw_local *local)
+{
+	static bool is_taken;
+	struct bdw_stack_base base = { NULL };
+	bool is_first;
+
+	GC_get_stack_base(&base);
+	local->stack_end = base.mem_base;
+	is_first = !__atomic_exchange_n(&is_taken, true, __ATOMIC_ACQ_REL);
+	if (is_first && GC_stackbottom == NULL)
+		GC_stackbottom = base.mem_base;
+	smal_thread_follow(local->thread, is_first ? (const void *const volatile *)&GC_stackbottom
+	                                           : (const void *const volatile *)&local->stack_end);
+}
+
+static SMAL_NOINLINE struct smal_thread *attach(void)
+{
+	struct bdw_local *local = &bdw_local;
+
+	if (!bdw_init())
+		return NULL;
+	pthread_once(&end_once, make_end_key);
+	local->thread = smal_thread_self(bdw_gc);
+	if (local->thread == NULL && smal_thread_attach(bdw_gc, &local->thread) != SMAL_OK) {
+		local->thread = NULL;
+		return NULL;
+	}
+	local->pthread = pthread_self();
+	if (!local->ending)
+		pthread_setspecific(end_key, &end_key);
+	follow_stack(local);
+	list_insert(local);
+	if (!local->ending)
+		local->fast = local->thread;
+	return local->thread;
+}
+
+struct smal_thread *bdw_wake(bool *was_blocking)
+{
+	struct bdw_local *local = &bdw_local;
+
+	*was_blocking = local->blocking;
+	if (SMAL_LIKELY(local->fast != NULL))
+		return local->thread;
+	if (local->thread != NULL && smal_thread_self(bdw_gc) != local->thread) {
+		/* libsmal has detached it: the thread is at its very end. */
+		list_remove(local);
+		local->thread = NULL;
+		local->blocking = false;
+	}
+	if (local->thread == NULL)
+		return attach();
+	if (local->blocking) {
+		smal_thread_enter(local->thread);
+		local->blocking = false;
+		local->fast = local->thread;
+	}
+	return local->thread;
+}
+
+SMAL_NOINLINE void bdw_resume(bool was_blocking)
+{
+	if (SMAL_LIKELY(!was_blocking))
+		return;
+	bdw_local.fast = NULL;
+	bdw_local.blocking = true;
+	smal_thread_leave(bdw_local.thread);
+}
+
+/* For what needs the collector and no thread of it: one that blocks goes on doing so. */
+struct smal_thread *bdw_thread(void)
+{
+	bool ignored;
+
+	if (SMAL_LIKELY(bdw_local.thread != NULL))
+		return bdw_local.thread;
+	return bdw_wake(&ignored);
+}
+
+/* ---- The lock ---- */
+
+void bdw_lock(void)
+{
+	struct bdw_local *local = &bdw_local;
+
+	if (local->depth++ != 0)
+		return;
+	if (bdw_wake(&local->was_blocking) == NULL)
+		return;
+	smal_thread_hold(local->thread);
+	if (bdw_shared)
+		pthread_mutex_lock(&lock_mutex);
+}
+
+void bdw_unlock(void)
+{
+	struct bdw_local *local = &bdw_local;
+
+	if (--local->depth != 0 || local->thread == NULL)
+		return;
+	if (bdw_shared)
+		pthread_mutex_unlock(&lock_mutex);
+	smal_thread_release(local->thread);
+	bdw_resume(local->was_blocking);
+}
+
+unsigned bdw_lock_drop(void)
+{
+	struct bdw_local *local = &bdw_local;
+	unsigned depth = local->depth;
+
+	if (SMAL_LIKELY(depth == 0))
+		return 0;
+	local->depth = 0;
+	if (bdw_shared)
+		pthread_mutex_unlock(&lock_mutex);
+	smal_thread_release(local->thread);
+	return depth;
+}
+
+void bdw_lock_retake(unsigned depth)
+{
+	struct bdw_local *local = &bdw_local;
+
+	if (SMAL_LIKELY(depth == 0))
+		return;
+	smal_thread_hold(local->thread);
+	if (bdw_shared)
+		pthread_mutex_lock(&lock_mutex);
+	local->depth = depth;
+}
+
+void GC_alloc_lock(void)
+{
+	bdw_lock();
+}
+
+void GC_alloc_unlock(void)
+{
+	bdw_unlock();
+}
+
+void *GC_call_with_alloc_lock(bdw_function *function, void *data)
+{
+	void *result;
+
+	bdw_lock();
+	result = function(data);
+	bdw_unlock();
+	return result;
+}
+
+/* ---- Stacks ---- */
+
+void *GC_call_with_stack_base(bdw_stack_base_proc *function, void *data)
+{
+	struct bdw_stack_base base = { __builtin_frame_address(0) };
+	void *result = function(&base, data);
+
+	/* Not in tail position: the frame is the base. */
+	__asm__ volatile("" ::: "memory");
+	return result;
+}
+
+void *GC_get_my_stackbottom(struct bdw_stack_base *base)
+{
+	bdw_thread();
+	base->mem_base = bdw_local.stack_end;
+	return &bdw_local;
+}
+
+/* The first thread's end is in GC_stackbottom, too. */
+void GC_set_stackbottom(void *handle, const struct bdw_stack_base *base)
+{
+	struct bdw_local *local = handle != NULL ? handle : &bdw_local;
+
+	if (bdw_gc == NULL) {
+		GC_stackbottom = base->mem_base;
+		return;
+	}
+	if (GC_stackbottom == local->stack_end)
+		GC_stackbottom = base->mem_base;
+	local->stack_end = base->mem_base;
+}
+
+/* Signal stacks are found by themselves. */
+void GC_register_altstack(void *stack, size_t stack_bytes, void *alternate,
+                          size_t alternate_bytes)
+{
+	(void)stack;
+	(void)stack_bytes;
+	(void)alternate;
+	(void)alternate_bytes;
+}
+
+void *GC_clear_stack(void *argument)
+{
+	return argument;
+}
+
+/* ---- Blocking ---- */
+
+SMAL_NOINLINE void *GC_do_blocking(bdw_function *function, void *data)
+{
+	struct smal_thread *thread;
+	bool was_blocking;
+	void *result;
+
+	thread = bdw_wake(&was_blocking);
+	bdw_local.fast = NULL;
+	bdw_local.blocking = true;
+	smal_thread_leave(thread);
+	result = function(data);
+	if (!was_blocking && bdw_local.blocking) {
+		smal_thread_enter(thread);
+		bdw_local.blocking = false;
+		bdw_local.fast = thread;
+	}
+	return result;
+}
+
+SMAL_NOINLINE void *GC_call_with_gc_active(bdw_function *function, void *data)
+{
+	bool was_blocking;
+	void *result;
+
+	bdw_wake(&was_blocking);
+	result = function(data);
+	bdw_resume(was_blocking);
+	return result;
+}
+
+/* ---- Registering ---- */
+
+void GC_allow_register_threads(void)
+{
+	bdw_thread();
+}
+
+int GC_register_my_thread(const struct bdw_stack_base *base)
+{
+	(void)base;
+	if (bdw_local.thread != NULL && bdw_local.registered)
+		return BDW_DUPLICATE;
+	if (bdw_thread() == NULL)
+		return BDW_NO_MEMORY;
+	bdw_local.registered = true;
+	return BDW_SUCCESS;
+}
+
+int GC_unregister_my_thread(void)
+{
+	if (bdw_gc != NULL && bdw_local.depth == 0)
+		detach();
+	return BDW_SUCCESS;
+}
+
+int GC_thread_is_registered(void)
+{
+	return bdw_local.thread != NULL;
+}
+
+/* ---- Fork: libsmal's own handlers do all of it ---- */
+
+void GC_set_handle_fork(int flag)
+{
+	(void)flag;
+}
+
+void GC_atfork_prepare(void)
+{
+}
+
+void GC_atfork_parent(void)
+{
+}
+
+void GC_atfork_child(void)
+{
+}

@@ -187,7 +187,10 @@ static void resume(struct smal_gc *gc, const struct smal_attached *self,
 		if (thread != self)
 			smal_os_wake(&thread->public.poll);
 	}
+	/* Who asks for a collection from now on gets one of its own. */
+	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_STOPPED);
 	smal_os_lock_give(&gc->lock);
+	smal_phase_wake(gc);
 	if (steps->end != NULL)
 		steps->end(gc);
 	smal_os_lock_take(&gc->lock);
@@ -221,8 +224,12 @@ static void run(uintptr_t low, void *argument)
 	smal_park(low);
 	give_way(gc);
 	while ((phase = claim(gc, world)) != SMAL_PHASE_IDLE) {
-		if (phase == SMAL_PHASE_COLLECTING && world->coalesce)
+		if (phase == SMAL_PHASE_COLLECTING && world->coalesce) {
+			/* Others may not have been asked to stop yet. */
+			while (smal_atomic_load_u32(&gc->phase) == SMAL_PHASE_COLLECTING)
+				smal_phase_wait(gc, SMAL_PHASE_COLLECTING);
 			goto out;
+		}
 		smal_phase_wait(gc, phase);
 	}
 	if (world->steps->begin != NULL)

@@ -255,6 +255,8 @@ struct smal_gc {
 	/* Pace (pace.c). external_bytes may be below 0. */
 	volatile AO_t heap_bytes, heap_peak_bytes, allocated_bytes, external_bytes;
 	size_t target_bytes, soft_limit_bytes;
+	/* What the target was above the live bytes, after the last collection. */
+	volatile AO_t budget_bytes;
 	/* Of the heap: buffers that the last sweep left empty; some may be in use. */
 	volatile AO_t empty_bytes;
 	/* Smoothed, for SMAL_PACE_BALANCE: bytes allocated and bytes marked per ms. */

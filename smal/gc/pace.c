@@ -18,12 +18,13 @@
  * then goes on in memory that is still in the cache. If a collection has taken so
  * little time that a thirtieth of the program's own is enough to pay for the next
  * one after 16 MiB at most, the target is that much more than what is in use, if the
- * target above is not less.
+ * target above is not less. Not where most of what was allocated still lives: a program
+ * that begins builds what it keeps.
  *
  * Slots freed for one kind are no use to another. So that a heap of many sizes
- * does not collect for every buffer it lacks, a further collection waits until
- * a sixteenth of the target has been allocated; until then the heap grows
- * beyond it.
+ * does not collect for every buffer it lacks, a further collection waits until half of
+ * what lay between what was live and the target has been allocated, and a sixteenth of
+ * the target; until then the heap grows beyond it.
  *
  * The square root: M. Kirisame, P. Shenoy, P. Panchekha, Optimal heap limits for
  * reducing browser memory use (2022).
@@ -36,9 +37,10 @@ enum {
 	FIXED_BYTES = 64 << 20,
 	BALANCE_BYTES = 1 << 20,
 	GROWTH_PERCENT = 100,
-	/* The share of the target that is allocated between collections; of the live
-	 * bytes that a heap beyond the soft limit may grow by. */
+	/* The share of the target that is allocated between collections, and of what it is
+	 * more than the live bytes; of those, what a heap beyond the soft limit may grow by. */
 	LEAST_SHARE = 16,
+	BUDGET_SHARE = 2,
 	SOFT_SHARE = 8,
 	/* Early collections: how much longer the program runs than they take, and the
 	 * bytes that are allocated meanwhile. */
@@ -168,9 +170,24 @@ static void set_early(struct smal_gc *gc, const struct smal_collection *collecti
 	double rest = ((double)pause_ns - still) * (early < heap ? early / heap : 1);
 	double bytes = gc->allocation_rate * (still + rest) * EARLY_TIMES;
 
+	/* Of what was allocated, most lives: little would be used again. */
+	if (collection->dead_bytes < gc->allocated_bytes / 2)
+		return;
 	if (bytes <= EARLY_MOST)
 		gc->target_bytes =
 			smal_min(gc->target_bytes, in_use + smal_max((size_t)bytes, EARLY_LEAST));
+}
+
+/* What may be allocated before the next collection, if none of it goes where objects died.
+ * An early one counts from what is in use, and is asked for by a policy all the same. */
+static void set_budget(struct smal_gc *gc, uint64_t live)
+{
+	size_t target = gc->target_bytes, from = (size_t)live;
+	size_t in_use = gc->heap_bytes - gc->empty_bytes + external_bytes(gc);
+
+	if (target < pace_target(gc, live))
+		from = smal_max(from, in_use);
+	gc->budget_bytes = target > from ? target - from : 0;
 }
 
 /* Half of what it was and half of what it is. */
@@ -202,6 +219,7 @@ void smal_pace_update(struct smal_gc *gc, const struct smal_collection *collecti
 	input.target_bytes = gc->target_bytes;
 	if (gc->policy != NULL)
 		gc->target_bytes = smal_min(gc->policy(&input, gc->policy_user), SIZE_MAX / 2);
+	set_budget(gc, live);
 	if (gc->heap_bytes + external_bytes(gc) > gc->target_bytes)
 		smal_sweep_trim(gc);
 	gc->allocated_bytes = 0;
@@ -273,7 +291,8 @@ bool smal_pace_wants_collection(const struct smal_gc *gc, size_t bytes)
 		return true;
 	if ((gc->options.pace == SMAL_PACE_OFF && gc->policy == NULL) || bytes + heap <= target)
 		return false;
-	return allocated + bytes >= target / LEAST_SHARE;
+	return allocated + bytes >= smal_max(target / LEAST_SHARE,
+	                                     smal_atomic_load_relaxed(&gc->budget_bytes) / BUDGET_SHARE);
 }
 
 static enum smal_error pace_check(enum smal_pace pace, unsigned percent, const char *function)

@@ -18,6 +18,9 @@ enum { LARGEST_ALIGNMENT = 4096 };
 /* The largest layout in words, so that it fits an element with the name. */
 enum { LARGEST_LAYOUT = 8192 };
 
+/* The largest object whose words are scanned one by one, as a structure's are. */
+enum { SHORT_BYTES = 128 };
+
 static size_t layout_bytes(const struct smal_type_desc *desc)
 {
 	if (desc->marking != SMAL_MARK_LAYOUT)
@@ -110,7 +113,12 @@ static void scan_init(struct smal_scan *scan, const struct smal_kind *kind)
 		scan->how = SMAL_HOW_LEAF;
 		break;
 	case SMAL_MARK_CONSERVATIVE:
+		/* Few words that are all alike need nothing that arrays need. */
 		scan->how = SMAL_HOW_CONSERVATIVE;
+		if (stride->stride_bytes - 1 < SHORT_BYTES) {
+			scan->how = SMAL_HOW_RUN;
+			scan->words = (uint32_t)(stride->stride_bytes / sizeof(uintptr_t));
+		}
 		break;
 	case SMAL_MARK_CALLBACK:
 		scan->how = SMAL_HOW_CALLBACK;

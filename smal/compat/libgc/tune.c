@@ -12,7 +12,7 @@
  */
 #include <smal/compat/libgc/libgc.h>
 
-enum { LEAST_BYTES = 4 << 20, PERCENT_OF_ONE = 225, LEAST_PERCENT = 20 };
+enum { LEAST_BYTES = 4 << 20, PERCENT_OF_ONE = 300, LEAST_PERCENT = 20 };
 
 bdw_word GC_non_gc_bytes, GC_free_space_divisor = 3, GC_max_retries;
 int GC_find_leak, GC_dont_expand, GC_use_entire_heap, GC_full_freq = 19;

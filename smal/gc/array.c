@@ -28,17 +28,22 @@ static SMAL_ALWAYS_INLINE void prefetch_marks(const struct smal_view *view, cons
 		                               (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2)]);
 }
 
-/* The words [words, limit) of an array. Many are sparse: eight words that are NULL cost
- * little more than one. In others, what comes next is known long before. */
+/* The words [words, limit) of an array. Many are sparse, or filled with one value: eight
+ * words that are alike cost little more than one. In others, what comes next is known long before. */
 static SMAL_ALWAYS_INLINE uintptr_t *scan_array(struct smal_marker *marker,
                                                 const struct smal_view *view,
                                                 const uintptr_t *words, const uintptr_t *limit,
                                                 bool together, uintptr_t *top)
 {
 	for (; limit - words >= 8; words += 8) {
-		if ((words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] |
-		     words[7]) == 0)
+		const uintptr_t word = words[0];
+
+		if (((word ^ words[1]) | (word ^ words[2]) | (word ^ words[3]) | (word ^ words[4]) |
+		     (word ^ words[5]) | (word ^ words[6]) | (word ^ words[7])) == 0) {
+			if (word != 0)
+				top = smal_mark_word(marker, view, word, together, top);
 			continue;
+		}
 		if (limit - words >= 16)
 			prefetch_marks(view, words + 8, 8);
 		top = smal_mark_row(marker, view, words, words + 8, together, top);

@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-	/* Objects of GC_malloc_many: so many bytes of them. */
+	/* Objects of GC_malloc_many: so many bytes of them at most. */
 	MANY_BYTES = 4096,
 	ALIGN_LARGEST_LOG2 = 12
 };
@@ -46,6 +46,9 @@ void *bdw_alloc_type(struct smal_type *type, size_t bytes)
 	unsigned depth = bdw_lock_drop();
 	void *object = NULL;
 
+	/* Programs write the variable, too. */
+	if (SMAL_UNLIKELY((GC_dont_gc == 0) != bdw_automatic))
+		bdw_set_automatic();
 	if (thread != NULL && bytes <= PTRDIFF_MAX)
 		object = type->stride_bytes != 0 ? smal_alloc(thread, type)
 		                                 : smal_alloc_bytes(thread, type, bytes);
@@ -106,7 +109,8 @@ void *GC_malloc_atomic_ignore_off_page(size_t bytes)
 /* An unknown kind's objects are scanned: nothing is lost. */
 static const struct bdw_kind *kind_at(int number)
 {
-	bdw_thread();
+	if (SMAL_UNLIKELY(bdw_local.fast == NULL))
+		bdw_thread();
 	return &bdw_kinds[(unsigned)number < bdw_kind_count ? (unsigned)number : BDW_NORMAL];
 }
 
@@ -146,24 +150,51 @@ void *GC_generic_malloc_uncollectable(size_t bytes, int kind)
 
 /* ---- Several at once ---- */
 
+/* Links objects of the thread's parcel, as many as fit in what is left of it and in
+ * MANY_BYTES; NULL if there is none. They are the window's until the cursor is behind
+ * them: a collection that comes between finds no objects there. */
+static void *link_parcel(struct smal_parcel *parcel, size_t size)
+{
+	uintptr_t object = parcel->cursor, limit = parcel->limit, last = object, first = object;
+
+	if (object + size > limit)
+		return NULL;
+	limit = smal_min(limit, object + MANY_BYTES);
+	for (object += size; object + size <= limit; object += size) {
+		*(uintptr_t *)last = object;
+		last = object;
+	}
+	*(uintptr_t *)last = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&parcel->cursor, last + size, __ATOMIC_RELAXED);
+	return (void *)first;
+}
+
 void GC_generic_malloc_many(size_t bytes, int number, void **result)
 {
 	const struct bdw_kind *kind = kind_at(number);
-	size_t size = smal_max(bytes + bdw_spare, sizeof(void *)), count = MANY_BYTES / size;
-	void *first = bdw_alloc(kind, bytes), **last = first;
+	size_t index = smal_class_index(bytes + bdw_spare);
+	void **first = NULL, *rest;
 
-	if (last != NULL)
-		*last = NULL;
-	for (size_t i = 1; last != NULL && i < count; i++) {
-		void **next = bdw_alloc(kind, bytes);
-
-		if (next == NULL)
-			break;
-		*next = NULL;
-		*last = next;
-		last = next;
+	if (bdw_local.fast == NULL || bytes >= SMAL_LARGE_BYTES) {
+		first = bdw_alloc(kind, bytes);
+		if (first != NULL)
+			*first = NULL;
+		*result = first;
+		return;
 	}
-	*result = first;
+	rest = link_parcel(&bdw_local.fast->parcels[kind->class_index + index],
+	                   smal_class_bytes(index));
+	if (rest == NULL) {
+		/* A new window, and its first object. */
+		first = bdw_alloc(kind, bytes);
+		if (first != NULL && bdw_local.fast != NULL)
+			rest = link_parcel(&bdw_local.fast->parcels[kind->class_index + index],
+			                   smal_class_bytes(index));
+	}
+	if (first != NULL)
+		*first = rest;
+	*result = first != NULL ? (void *)first : rest;
 }
 
 void *GC_malloc_many(size_t bytes)

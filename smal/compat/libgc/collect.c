@@ -54,11 +54,21 @@ static void swept(void)
 static void print_stats(void)
 {
 	uint64_t ns = now_ns() - stopped_ns;
+	struct smal_space_stats space;
 
 	if (bdw_print_stats != 0)
 		GC_log_printf("Collection %lu took %lu ms %lu ns, heap %zu KiB\n",
 		              (unsigned long)GC_gc_no, (unsigned long)(ns / 1000000),
 		              (unsigned long)(ns % 1000000), smal_gc_heap_bytes(bdw_gc) / 1024);
+	if (bdw_print_stats < 2)
+		return;
+	smal_get_space_stats(&space);
+	GC_log_printf("Memory in use %llu KiB, free %llu KiB (of it not given back %llu KiB), "
+	              "own structures %llu KiB\n",
+	              (unsigned long long)space.used_bytes / 1024,
+	              (unsigned long long)space.free_bytes / 1024,
+	              (unsigned long long)space.dirty_bytes / 1024,
+	              (unsigned long long)space.metadata_bytes / 1024);
 }
 
 /* The thread has the lock for as long: nothing that a callback does takes it. */
@@ -220,10 +230,13 @@ void GC_start_incremental_collection(void)
 
 /* ---- Whether allocation collects ---- */
 
-static void set_automatic(void)
+bool bdw_automatic = true;
+
+void bdw_set_automatic(void)
 {
+	bdw_automatic = GC_dont_gc == 0;
 	if (bdw_thread() != NULL)
-		smal_gc_set_automatic(bdw_gc, GC_dont_gc == 0 && !automatic_off);
+		smal_gc_set_automatic(bdw_gc, bdw_automatic && !automatic_off);
 }
 
 void GC_disable(void)
@@ -231,7 +244,7 @@ void GC_disable(void)
 	bdw_lock();
 	GC_dont_gc++;
 	bdw_unlock();
-	set_automatic();
+	bdw_set_automatic();
 }
 
 void GC_enable(void)
@@ -242,7 +255,7 @@ void GC_enable(void)
 	else
 		bdw_warn("GC Warning: GC_enable without GC_disable: %p\n", (bdw_word)GC_dont_gc);
 	bdw_unlock();
-	set_automatic();
+	bdw_set_automatic();
 }
 
 int GC_is_disabled(void)
@@ -253,7 +266,7 @@ int GC_is_disabled(void)
 void GC_set_disable_automatic_collection(int flag)
 {
 	automatic_off = flag;
-	set_automatic();
+	bdw_set_automatic();
 }
 
 int GC_get_disable_automatic_collection(void)

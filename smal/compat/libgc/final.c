@@ -11,8 +11,8 @@
  * In a collection, when disappearing links are cleared, what is due is decided in this
  * order:
  *
- *   1  in order: of each object that is not marked, what it refers to is marked, but
- *      not itself. ignore_self does not count what it refers to in itself
+ *   1  in order (all but no_order): of each object that is not marked, what it refers to
+ *      is marked, but not itself. ignore_self does not count what it refers to in itself
  *   2  all objects that are still not marked are due
  *   3  without order: what is due, and all that follows from it, is marked
  *   4  unreachable: one that step 3 has marked is not due after all
@@ -241,14 +241,12 @@ static void mark_in_order(struct smal_marker *marker)
 {
 	for (size_t i = 0; i <= head_mask; i++) {
 		for (const struct entry *at = heads[i]; at != NULL; at = at->next) {
-			bool is_ordered = at->order == NORMAL || at->order == IGNORE_SELF;
-
-			if (!is_ordered || smal_is_marked(marker, (const void *)at->object))
+			if (at->order == NO_ORDER || smal_is_marked(marker, (const void *)at->object))
 				continue;
-			if (at->order == NORMAL)
-				smal_mark_referents(marker, (const void *)at->object);
-			else
+			if (at->order == IGNORE_SELF)
 				mark_others(marker, at->object);
+			else
+				smal_mark_referents(marker, (const void *)at->object);
 			smal_mark_onward(marker);
 			if (smal_is_marked(marker, (const void *)at->object))
 				bdw_warn("GC Warning: Finalization cycle involving %p\n", at->object);

@@ -155,6 +155,8 @@ static bool create(void)
 		return false;
 	}
 	bdw_pace();
+	smal_gc_set_automatic(gc, GC_dont_gc == 0);
+	bdw_automatic = GC_dont_gc == 0;
 	return true;
 }
 

@@ -19,6 +19,7 @@ enum { TAG_LENGTH, TAG_BITMAP, TAG_PROC, TAG_PER_OBJECT, TAGS = 3, PROC_LOG2 = 6
 struct bdw_kind bdw_kinds[BDW_KINDS];
 unsigned bdw_kind_count;
 size_t bdw_spare = 1;
+bool bdw_interior;
 int GC_gcj_kind, GC_gcj_debug_kind;
 void *GC_least_plausible_heap_addr, *GC_greatest_plausible_heap_addr = (void *)~(uintptr_t)0;
 
@@ -128,7 +129,7 @@ struct smal_type *bdw_type_create(const char *name, enum smal_marking marking,
 		                       .user = (void *)(uintptr_t)kind };
 	struct smal_type *type;
 
-	if (GC_all_interior_pointers)
+	if (bdw_interior)
 		desc.flags |= SMAL_TYPE_INTERIOR;
 	return smal_type_create(bdw_gc, &desc, &type) == SMAL_OK ? type : NULL;
 }
@@ -138,6 +139,8 @@ static bool kind_init(unsigned number, const char *name, enum smal_marking marki
 	struct bdw_kind *kind = &bdw_kinds[number];
 
 	kind->number = number;
+	kind->marking = marking;
+	kind->flags = flags;
 	kind->type = bdw_type_create(name, marking, marks[number], flags, kind);
 	if (kind->type == NULL)
 		return false;
@@ -147,6 +150,7 @@ static bool kind_init(unsigned number, const char *name, enum smal_marking marki
 
 bool bdw_kinds_init(void)
 {
+	bdw_interior = bdw_interior || GC_all_interior_pointers;
 	bdw_spare = GC_all_interior_pointers ? 1 : 0;
 	bdw_kind_count = BDW_FIRST_OWN;
 	bdw_kinds[BDW_NORMAL].adjust = bdw_kinds[BDW_UNCOLLECTABLE].adjust = true;
@@ -156,6 +160,25 @@ bool bdw_kinds_init(void)
 	                 SMAL_TYPE_IMMORTAL) &&
 	       kind_init(BDW_ATOMIC_UNCOLLECTABLE, "atomic uncollectable", SMAL_MARK_NOTHING,
 	                 SMAL_TYPE_IMMORTAL | SMAL_TYPE_UNZEROED);
+}
+
+/* Each kind has a second type from now on. */
+void bdw_kinds_make_interior(void)
+{
+	if (bdw_interior)
+		return;
+	bdw_interior = true;
+	for (unsigned i = 0; i < bdw_kind_count; i++) {
+		struct smal_type *type = bdw_type_create("interior", bdw_kinds[i].marking, marks[i],
+		                                         bdw_kinds[i].flags, &bdw_kinds[i]);
+
+		if (type == NULL) {
+			bdw_warn("GC Warning: no memory for types with displacements: %p\n", i);
+			continue;
+		}
+		bdw_kinds[i].type = type;
+		bdw_kinds[i].class_index = type->class_index;
+	}
 }
 
 const struct bdw_kind *bdw_kind_of(const void *object)
@@ -273,7 +296,11 @@ void *GC_gcj_malloc_ignore_off_page(size_t bytes, void *table)
 
 void *GC_debug_gcj_malloc(size_t bytes, void *table)
 {
-	return GC_gcj_malloc(bytes, table);
+	void **object = GC_generic_malloc(bytes, GC_gcj_debug_kind);
+
+	if (object != NULL)
+		*object = table;
+	return object;
 }
 
 /* ---- Disclaim (gc_disclaim.h) ---- */

@@ -40,8 +40,8 @@ struct bdw_local {
 	bool blocking, registered, ending;
 	/* The lock was taken in GC_do_blocking, which goes on afterwards. */
 	bool was_blocking;
-	/* The cold end of its stack: what the program says. */
-	void *stack_end;
+	/* The cold end of its stack, as the program says; where that stands. */
+	void *stack_end, **end_at;
 	pthread_t pthread;
 	/* In the list of attached threads. */
 	struct bdw_local *next, *prev;
@@ -95,7 +95,8 @@ struct bdw_kind {
 	struct smal_type *type;
 	/* The type's class_index, for the inline path. */
 	size_t class_index;
-	unsigned number;
+	unsigned number, flags;
+	enum smal_marking marking;
 	bdw_word descr;
 	bool adjust;
 	bdw_disclaim_proc *disclaim;
@@ -113,6 +114,9 @@ struct smal_type *bdw_type_create(const char *name, enum smal_marking marking,
                                   smal_mark_function *mark, unsigned flags,
                                   const struct bdw_kind *kind);
 bool bdw_kinds_init(void);
+/* True if pointers into objects count, from anywhere; from now on they do. */
+extern bool bdw_interior;
+void bdw_kinds_make_interior(void);
 /* The kind of a live object, or NULL. */
 const struct bdw_kind *bdw_kind_of(const void *object);
 /* Marks what an object of `bytes` bytes refers to, as its descriptor says. */
@@ -173,6 +177,9 @@ extern volatile size_t bdw_ready;
 
 /* ---- Tuning ---- */
 
+/* Whether allocation collects, as the collector has been told; tells it. */
+extern bool bdw_automatic;
+void bdw_set_automatic(void);
 /* Applies divisor and first size to the collector's pace. */
 void bdw_pace(void);
 /* Bytes that GC_expand_hp and GC_INITIAL_HEAP_SIZE have asked for. */

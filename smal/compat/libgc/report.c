@@ -12,9 +12,11 @@
 
 /* ---- Counts ---- */
 
+/* What the program has asked for beforehand is heap, if free. */
 size_t GC_get_heap_size(void)
 {
-	return bdw_gc != NULL ? smal_gc_heap_bytes(bdw_gc) : 0;
+	return bdw_gc != NULL ? smal_max(smal_gc_heap_bytes(bdw_gc), smal_max(bdw_expanded, 1 << 16))
+	                      : 0;
 }
 
 static void get_stats(struct smal_gc_stats *stats)
@@ -32,7 +34,7 @@ size_t GC_get_free_bytes(void)
 	struct smal_gc_stats stats;
 
 	get_stats(&stats);
-	return (size_t)(stats.objects.heap_bytes - stats.objects.live_bytes);
+	return GC_get_heap_size() - (size_t)stats.objects.live_bytes;
 }
 
 /* What goes back to the system is no part of the heap. */
@@ -77,7 +79,7 @@ size_t GC_get_size_map_at(int index)
 {
 	if (index < 0 || index > 2048)
 		return SIZE_MAX;
-	return smal_class_bytes(smal_class_index((size_t)index + bdw_spare)) / 16;
+	return smal_class_bytes(smal_class_index((size_t)index + bdw_spare));
 }
 
 bdw_word GC_get_gc_no(void)
@@ -92,9 +94,9 @@ void GC_get_heap_usage_safe(bdw_word *heap, bdw_word *free_bytes, bdw_word *unma
 
 	get_stats(&stats);
 	if (heap != NULL)
-		*heap = (bdw_word)stats.objects.heap_bytes;
+		*heap = GC_get_heap_size();
 	if (free_bytes != NULL)
-		*free_bytes = (bdw_word)(stats.objects.heap_bytes - stats.objects.live_bytes);
+		*free_bytes = GC_get_heap_size() - (bdw_word)stats.objects.live_bytes;
 	if (unmapped != NULL)
 		*unmapped = 0;
 	if (since_gc != NULL)
@@ -109,8 +111,8 @@ size_t GC_get_prof_stats(struct bdw_prof_stats *result, size_t bytes)
 	struct smal_gc_stats stats;
 
 	get_stats(&stats);
-	all.heap_bytes = (bdw_word)stats.objects.heap_bytes;
-	all.free_bytes = (bdw_word)(stats.objects.heap_bytes - stats.objects.live_bytes);
+	all.heap_bytes = GC_get_heap_size();
+	all.free_bytes = all.heap_bytes - (bdw_word)stats.objects.live_bytes;
 	all.fresh_bytes = GC_get_bytes_since_gc();
 	all.before_bytes = (bdw_word)stats.objects.allocated_bytes - all.fresh_bytes;
 	all.non_gc_bytes = GC_non_gc_bytes;

@@ -118,33 +118,17 @@ void GC_add_roots(void *base, void *limit)
 		bdw_warn("GC Warning: no memory to add the roots at %p\n", range.base);
 }
 
-/* What lies in [base, limit) of a range is none of it any more. With the lock. */
-static void cut(size_t i, uintptr_t base, uintptr_t limit)
-{
-	struct range range = ranges[i];
-
-	if (range.limit <= base || range.base >= limit)
-		return;
-	if (range.base < base) {
-		ranges[i].limit = base;
-		if (range.limit > limit)
-			add_range(limit, range.limit);
-	} else if (range.limit > limit) {
-		ranges[i].base = limit;
-	} else {
-		ranges[i] = ranges[--range_count];
-	}
-}
-
+/* Ranges that lie in the region as a whole. */
 void GC_remove_roots(void *base, void *limit)
 {
-	struct range range;
+	struct range region;
 
-	if (!trim(base, limit, &range))
+	if (!trim(base, limit, &region))
 		return;
 	bdw_lock();
 	for (size_t i = range_count; i > 0; i--)
-		cut(i - 1, range.base, range.limit);
+		if (ranges[i - 1].base >= region.base && ranges[i - 1].limit <= region.limit)
+			ranges[i - 1] = ranges[--range_count];
 	bdw_unlock();
 }
 
@@ -287,15 +271,12 @@ int GC_get_kind_and_size(const void *object, size_t *bytes)
 	return kind != NULL ? (int)kind->number : BDW_NORMAL;
 }
 
-/* Displacements below 16 always count, and all of them with interior pointers. */
+/* Displacements below 16 always count, and all of them with interior pointers. For one
+ * that is larger, all do from then on, into objects that are allocated from then on. */
 void GC_register_displacement(size_t offset)
 {
-	if (offset < 16 || GC_all_interior_pointers)
-		return;
-	if (bdw_gc == NULL)
-		GC_all_interior_pointers = 1;
-	else
-		bdw_warn("GC Warning: a displacement of %p bytes is registered too late\n", offset);
+	if (offset >= 16 && !GC_all_interior_pointers && bdw_thread() != NULL)
+		bdw_kinds_make_interior();
 }
 
 void GC_debug_register_displacement(size_t offset)
@@ -346,12 +327,10 @@ bdw_pointer_proc *GC_is_visible_print_proc = complain;
 
 void *GC_same_obj(void *pointer, void *other)
 {
-	void *base = GC_base(pointer);
+	const char *base = GC_base(other);
 
-	if (base != NULL && base != GC_base(other) &&
-	    (char *)other != (char *)base + GC_size(base))
-		GC_same_obj_print_proc(pointer, other);
-	else if (base == NULL && GC_base(other) != NULL)
+	if (base != NULL ? (size_t)((const char *)pointer - base) > GC_size(base)
+	                 : GC_base(pointer) != NULL)
 		GC_same_obj_print_proc(pointer, other);
 	return pointer;
 }

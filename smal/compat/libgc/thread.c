@@ -122,12 +122,11 @@ static void follow_stack(struct bdw_local *local)
 	bool is_first;
 
 	GC_get_stack_base(&base);
-	local->stack_end = base.mem_base;
 	is_first = !__atomic_exchange_n(&is_taken, true, __ATOMIC_ACQ_REL);
-	if (is_first && GC_stackbottom == NULL)
-		GC_stackbottom = base.mem_base;
-	smal_thread_follow(local->thread, is_first ? (const void *const volatile *)&GC_stackbottom
-	                                           : (const void *const volatile *)&local->stack_end);
+	local->end_at = is_first ? (void **)(void *)&GC_stackbottom : &local->stack_end;
+	if (!is_first || GC_stackbottom == NULL)
+		*local->end_at = base.mem_base;
+	smal_thread_follow(local->thread, (const void *const volatile *)local->end_at);
 }
 
 static SMAL_NOINLINE struct smal_thread *attach(void)
@@ -282,22 +281,18 @@ void *GC_call_with_stack_base(bdw_stack_base_proc *function, void *data)
 void *GC_get_my_stackbottom(struct bdw_stack_base *base)
 {
 	bdw_thread();
-	base->mem_base = bdw_local.stack_end;
+	base->mem_base = *bdw_local.end_at;
 	return &bdw_local;
 }
 
-/* The first thread's end is in GC_stackbottom, too. */
 void GC_set_stackbottom(void *handle, const struct bdw_stack_base *base)
 {
 	struct bdw_local *local = handle != NULL ? handle : &bdw_local;
 
-	if (bdw_gc == NULL) {
+	if (bdw_gc == NULL)
 		GC_stackbottom = base->mem_base;
-		return;
-	}
-	if (GC_stackbottom == local->stack_end)
-		GC_stackbottom = base->mem_base;
-	local->stack_end = base->mem_base;
+	else if (local->end_at != NULL || bdw_thread() != NULL)
+		*local->end_at = base->mem_base;
 }
 
 /* Signal stacks are found by themselves. */

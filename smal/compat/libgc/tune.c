@@ -12,7 +12,10 @@
  */
 #include <smal/compat/libgc/libgc.h>
 
-enum { LEAST_BYTES = 4 << 20, PERCENT_OF_ONE = 300, LEAST_PERCENT = 20 };
+enum { LEAST_BYTES = 4 << 20, PERCENT_OF_ONE = 200, LEAST_PERCENT = 20 };
+
+/* More than there are addresses. */
+#define EXPAND_MOST ((size_t)PTRDIFF_MAX >> 16)
 
 bdw_word GC_non_gc_bytes, GC_free_space_divisor = 3, GC_max_retries;
 int GC_find_leak, GC_dont_expand, GC_use_entire_heap, GC_full_freq = 19;
@@ -36,7 +39,6 @@ void bdw_pace(void)
 
 	if (bdw_gc == NULL)
 		return;
-	smal_gc_set_automatic(bdw_gc, GC_dont_gc == 0);
 	smal_gc_set_pace(bdw_gc, SMAL_PACE_GROWTH, smal_max(LEAST_BYTES, bdw_expanded),
 	                 percent > LEAST_PERCENT ? percent : LEAST_PERCENT);
 }
@@ -45,7 +47,7 @@ int GC_expand_hp(size_t bytes)
 {
 	bool was_blocking;
 
-	if (bytes > PTRDIFF_MAX || bdw_wake(&was_blocking) == NULL)
+	if (bytes > EXPAND_MOST || bdw_wake(&was_blocking) == NULL)
 		return 0;
 	bdw_expanded = smal_max(bdw_expanded, smal_gc_heap_bytes(bdw_gc)) + bytes;
 	bdw_pace();
@@ -151,7 +153,8 @@ int GC_get_dont_precollect(void)
 
 void GC_set_time_limit(unsigned long value)
 {
-	GC_time_limit = value;
+	GC_time_limit = time_limit.ms = value;
+	time_limit.ns = 0;
 }
 
 unsigned long GC_get_time_limit(void)
@@ -162,6 +165,7 @@ unsigned long GC_get_time_limit(void)
 void GC_set_time_limit_tv(struct bdw_timeval value)
 {
 	time_limit = value;
+	GC_time_limit = value.ms;
 }
 
 struct bdw_timeval GC_get_time_limit_tv(void)

@@ -151,7 +151,7 @@ static struct smal_type *layout_type(bdw_word descr, size_t bytes, size_t repeat
 	if (bytes != 0)
 		words = smal_min(words, bytes / sizeof(bdw_word));
 	words = smal_max(words, 1);
-	if (GC_all_interior_pointers)
+	if (bdw_interior)
 		desc.flags |= SMAL_TYPE_INTERIOR;
 	bits = bdw_take((words + WORD_BITS) / 8);
 	if (bits == NULL)

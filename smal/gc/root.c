@@ -234,26 +234,36 @@ static void gather(const char *name, uintptr_t base, uintptr_t limit, void *argu
 	statics->count += 2;
 }
 
+/* Room for as many as there were, and some more. */
+static bool statics_grow(struct smal_attached *thread, struct smal_statics *statics)
+{
+	size_t capacity = smal_round_up(statics->count * 2, SMAL_CHUNK / sizeof(uintptr_t));
+	bool zeroed;
+
+	smal_statics_release(thread, statics);
+	smal_gc_begin(thread);
+	statics->words = smal_space_take(thread->gc->books, capacity * sizeof(uintptr_t), SMAL_CHUNK,
+	                                 &zeroed);
+	smal_gc_end(thread);
+	statics->capacity = statics->words != NULL ? capacity : 0;
+	return statics->words != NULL;
+}
+
 void smal_statics_gather(struct smal_attached *thread, struct smal_statics *statics)
 {
 	struct smal_gc *gc = thread->gc;
-	bool zeroed;
 
 	*statics = (struct smal_statics){ .filter = gc->filter, .user = gc->filter_user };
 	if (smal_atomic_load_u32(&gc->statics_are_roots) == 0)
 		return;
-	/* No lock is held: the linker's is above ours. */
-	smal_os_each_static(gather, statics);
-	statics->capacity = smal_round_up(statics->count * 2, SMAL_CHUNK / sizeof(uintptr_t));
-	smal_gc_begin(thread);
-	statics->words = smal_space_take(gc->books, statics->capacity * sizeof(uintptr_t),
-	                                 SMAL_CHUNK, &zeroed);
-	smal_gc_end(thread);
-	statics->count = 0;
-	if (statics->words == NULL)
-		statics->capacity = 0;
-	else
+	/* Until all fit: more may be loaded meanwhile. No lock is held: the linker's is
+	 * above ours. */
+	for (;;) {
+		statics->count = 0;
 		smal_os_each_static(gather, statics);
+		if (statics->count <= statics->capacity || !statics_grow(thread, statics))
+			return;
+	}
 }
 
 void smal_statics_release(struct smal_attached *thread, struct smal_statics *statics)
@@ -297,12 +307,12 @@ static void mark_static_range(const char *name, uintptr_t base, uintptr_t limit,
 }
 
 /* Without memory for them the linker is asked once more, now: it is that, or losing
- * what static data refers to. So it is where more was loaded meanwhile. */
+ * what static data refers to. */
 static void mark_statics(struct smal_gc *gc, struct smal_marker *marker)
 {
 	const struct smal_statics *statics = gc->statics;
 
-	if (statics == NULL || statics->words == NULL || statics->count > statics->capacity) {
+	if (statics == NULL || statics->count > statics->capacity) {
 		smal_os_each_static(mark_static_range, marker);
 		return;
 	}

@@ -170,31 +170,44 @@ static void *link_parcel(struct smal_parcel *parcel, size_t size)
 	return (void *)first;
 }
 
+/* What `first` begins, or what the parcel has alone, is the program's when *result is
+ * stored: who finds the chain there may be the only one who knows of it, so that no
+ * collection comes before. True: there is something. */
+static bool give_many(const struct bdw_kind *kind, size_t index, void **first, void **result)
+{
+	struct smal_thread *thread = bdw_local.fast;
+	bool hold = bdw_shared && bdw_local.depth == 0;
+	void *rest;
+
+	if (hold)
+		smal_thread_hold(thread);
+	rest = link_parcel(&thread->parcels[kind->class_index + index], smal_class_bytes(index));
+	if (first != NULL)
+		*first = rest;
+	*(void *volatile *)result = first != NULL ? (void *)first : rest;
+	if (hold)
+		smal_thread_release(thread);
+	return *result != NULL;
+}
+
 void GC_generic_malloc_many(size_t bytes, int number, void **result)
 {
 	const struct bdw_kind *kind = kind_at(number);
 	size_t index = smal_class_index(bytes + bdw_spare);
-	void **first = NULL, *rest;
+	void **first;
 
-	if (bdw_local.fast == NULL || bytes >= SMAL_LARGE_BYTES) {
-		first = bdw_alloc(kind, bytes);
-		if (first != NULL)
-			*first = NULL;
-		*result = first;
+	if (bdw_local.fast != NULL && bytes < SMAL_LARGE_BYTES &&
+	    give_many(kind, index, NULL, result))
+		return;
+	/* A new window, and its first object. */
+	first = bdw_alloc(kind, bytes);
+	if (first != NULL && bdw_local.fast != NULL && bytes < SMAL_LARGE_BYTES) {
+		give_many(kind, index, first, result);
 		return;
 	}
-	rest = link_parcel(&bdw_local.fast->parcels[kind->class_index + index],
-	                   smal_class_bytes(index));
-	if (rest == NULL) {
-		/* A new window, and its first object. */
-		first = bdw_alloc(kind, bytes);
-		if (first != NULL && bdw_local.fast != NULL)
-			rest = link_parcel(&bdw_local.fast->parcels[kind->class_index + index],
-			                   smal_class_bytes(index));
-	}
 	if (first != NULL)
-		*first = rest;
-	*result = first != NULL ? (void *)first : rest;
+		*first = NULL;
+	*result = first;
 }
 
 void *GC_malloc_many(size_t bytes)

@@ -12,7 +12,7 @@
  */
 #include <smal/compat/libgc/libgc.h>
 
-enum { LEAST_BYTES = 4 << 20, PERCENT_OF_ONE = 200, LEAST_PERCENT = 20 };
+enum { LEAST_BYTES = 4 << 20, PERCENT_OF_ONE = 240, LEAST_PERCENT = 20 };
 
 /* More than there are addresses. */
 #define EXPAND_MOST ((size_t)PTRDIFF_MAX >> 16)
@@ -32,6 +32,21 @@ static size_t min_bytes = 1;
 
 /* ---- The heap's size ---- */
 
+/* A heap that was once needed is used again, up to twice what lives. */
+static size_t policy(const struct smal_pace_input *input, void *user)
+{
+	static uint64_t peak;
+	uint64_t again;
+
+	(void)user;
+	peak = smal_max(peak, input->heap_bytes);
+	again = smal_min(peak, input->live_bytes * 2);
+	/* Beyond a limit there is no such heap. */
+	if (again > input->soft_limit_bytes)
+		again = 0;
+	return smal_max(input->target_bytes, again);
+}
+
 void bdw_pace(void)
 {
 	bdw_word divisor = GC_free_space_divisor != 0 ? GC_free_space_divisor : 3;
@@ -39,6 +54,7 @@ void bdw_pace(void)
 
 	if (bdw_gc == NULL)
 		return;
+	smal_gc_set_policy(bdw_gc, policy, NULL);
 	smal_gc_set_pace(bdw_gc, SMAL_PACE_GROWTH, smal_max(LEAST_BYTES, bdw_expanded),
 	                 percent > LEAST_PERCENT ? percent : LEAST_PERCENT);
 }

@@ -60,8 +60,12 @@ static SMAL_ALWAYS_INLINE uintptr_t *smal_mark_word(struct smal_marker *marker,
 	smal_word *at, marks, bit;
 	uint32_t kind;
 
-	if (SMAL_UNLIKELY(offset >= view->bytes))
+	if (offset >= view->bytes) {
+		/* Most words of what is scanned conservatively are no addresses. */
+		if (offset + view->below >= view->span)
+			return top;
 		return smal_mark_other(marker, view, word, top);
+	}
 	at = &view->mark[offset >> (SMAL_GRANULE_LOG2 + SMAL_WORD_LOG2)];
 	marks = smal_word_load(at);
 	/* Whoever's it is: of another collector's, it may be changing, and means nothing. */

@@ -55,6 +55,8 @@ struct smal_view {
 	 * there are none. */
 	uintptr_t lowest;
 	size_t span;
+	/* base - lowest: an offset and this are the distance from lowest. */
+	uintptr_t below;
 	/* The collector's number, where owner words have it. */
 	uint32_t owner;
 };

@@ -31,6 +31,7 @@ static void point_at(struct smal_marker *marker, const struct smal_segment *segm
 
 	view->segment = segment;
 	view->base = segment->base;
+	view->below = segment->base - view->lowest;
 	view->bytes = segment_bytes(segment);
 	view->owners = smal_segment_owner(segment, 0);
 	view->live = (void *)segment->side[SMAL_SIDE_MASK + marker->live_index].base;
@@ -89,6 +90,7 @@ void smal_marker_watch(struct smal_marker *marker,
 		/* Every candidate takes the long way, where the watcher is told. */
 		marker->view.bytes = 0;
 		marker->view.lowest = 0;
+		marker->view.below = marker->view.base;
 		marker->view.span = SIZE_MAX;
 		return;
 	}

@@ -60,8 +60,17 @@ void *bdw_alloc_type(struct smal_type *type, size_t bytes)
 
 SMAL_NOINLINE void *bdw_alloc_slow(const struct bdw_kind *kind, size_t bytes)
 {
+	struct smal_thread *thread = bdw_local.fast;
 	void *object = NULL;
 
+	/* Most often a window is used up, and nothing else. */
+	if (SMAL_LIKELY(thread != NULL && bdw_local.depth == 0 && bytes < SMAL_LARGE_BYTES &&
+	                (GC_dont_gc == 0) == bdw_automatic)) {
+		object = smal_alloc_bytes_slow(thread, kind->type, bytes + bdw_spare);
+		if (SMAL_UNLIKELY(bdw_ready != 0))
+			bdw_notify();
+		return SMAL_LIKELY(object != NULL) ? object : bdw_oom(bytes);
+	}
 	/* The kinds are there when the thread is. */
 	if (bdw_thread() != NULL && bytes < PTRDIFF_MAX)
 		object = bdw_alloc_type(kind->type, bytes + bdw_spare);

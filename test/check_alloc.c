@@ -248,7 +248,8 @@ START_TEST(test_unzeroed)
 	ck_assert_uint_eq(heap_live(), 1 + WORDS);
 	desc = (struct smal_type_desc){ .name = "large", .flags = SMAL_TYPE_UNZEROED };
 	leaf = heap_type(&desc);
-	roots[0] = memset(heap_alloc_bytes(leaf, LARGE), 1, LARGE);
+	roots[0] = memset(heap_alloc_bytes(leaf, 2 * LARGE), 1, 2 * LARGE);
+	ck_assert_int_eq(smal_resize(thread, roots[0], LARGE), SMAL_OK);
 	ck_assert_int_eq(smal_resize(thread, roots[0], 2 * LARGE), SMAL_OK);
 	memset(roots[0], 2, 2 * LARGE);
 	roots[0] = NULL;

@@ -275,7 +275,11 @@ END_TEST
 
 START_TEST(test_set_limit)
 {
+	static void *held[1024];
+	size_t count = 0;
+
 	begin(SMAL_PACE_OFF, 0, 0);
+	ck_assert_int_eq(smal_root_add_range(gc, held, held + 1024, "held"), SMAL_OK);
 	heap_keep(pair, 0, 3 * MIB);
 	ck_assert_int_eq(smal_gc_set_limit(gc, 2 * MIB), SMAL_ERROR_LIMIT);
 	told_once(SMAL_ERROR_LIMIT);
@@ -283,9 +287,12 @@ START_TEST(test_set_limit)
 	roots[1] = NULL;
 	heap_collect();
 	ck_assert_int_eq(smal_gc_set_limit(gc, stats().objects.heap_bytes), SMAL_OK);
-	while (smal_alloc_bytes(thread, text, 1000) != NULL)
-		;
+	while (count < 1024 && (held[count] = smal_alloc_bytes(thread, text, 1000)) != NULL)
+		count++;
+	ck_assert_uint_lt(count, 1024);
 	ck_assert_int_eq(smal_thread_error(thread), SMAL_ERROR_LIMIT);
+	memset(held, 0, sizeof held);
+	heap_collect();
 	ck_assert_int_eq(smal_gc_set_limit(gc, 0), SMAL_OK);
 	heap_keep(pair, 1, 3 * MIB);
 	ck_assert_uint_eq(heap_live(), 2 * (3 * MIB / 16));

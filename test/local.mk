@@ -470,6 +470,8 @@ EXTRA_DIST += test/count_alloc.sh
 EXTRA_DIST += test/torture.sh test/tool_watch.sh test/misuse.sh test/misuse/misuse.h \
 	test/misuse/handle.h test/misuse/heap.h test/misuse/team.h test/misuse/vector.h test/standin/check.h
 
+include test/libgc/local.mk
+
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
 AM_TESTS_ENVIRONMENT = \

@@ -13,7 +13,7 @@
  * The parcels and holes of all kinds lie in one run, at addresses that stay.
  * For a collection the windows are taken out of the live masks, so that "live"
  * means an object, and their parcels' limits are 0 meanwhile; afterwards they are
- * put back, for a thread keeps its hole.
+ * put back, for a thread keeps a hole that it uses.
  * The cursor is never written but by its owner.
  *
  * An attachment's memory is used again by the collector's next thread, and for
@@ -186,7 +186,8 @@ static void detach_all(void)
 		smal_gc_end(thread);
 		if (thread->left)
 			smal_thread_enter(&thread->public);
-		smal_thread_detach(&thread->public);
+		if (smal_thread_detach(&thread->public) != SMAL_OK)
+			return;
 	}
 }
 
@@ -365,10 +366,16 @@ void smal_holes_close(struct smal_attached *thread)
 
 void smal_thread_retract(struct smal_attached *thread)
 {
-	SMAL_LIST_EACH(link, &thread->active) {
+	SMAL_LIST_EACH_SAFE(link, &thread->active) {
 		struct smal_hole *hole = SMAL_CONTAINER(link, struct smal_hole, link);
 		uintptr_t base, limit;
 
+		/* One that has not been used since the last time: its buffer may be wanted
+		 * elsewhere, or by nobody. */
+		if (hole->counts.claimed_slots == 0) {
+			smal_hole_close(thread, hole);
+			continue;
+		}
 		counts_fold(hole->kind, hole);
 		if (!window_ahead(thread, hole, &base, &limit))
 			continue;

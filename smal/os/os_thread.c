@@ -165,12 +165,16 @@ pthread_t smal_os_thread(void)
 /* The kernel has put the registers on the stack, above this frame. */
 static void on_signal(int number, siginfo_t *info, void *context)
 {
-	int saved_errno = errno;
+	int saved_errno = errno, state;
 
 	(void)number;
 	(void)info;
 	(void)context;
+	/* Where it came in the middle of a call that waits, the thread may be cancelled at any
+	 * instruction: not in here. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))((uintptr_t)__builtin_frame_address(0));
+	pthread_setcancelstate(state, NULL);
 	errno = saved_errno;
 }
 

@@ -14,7 +14,7 @@ struct created {
 	pthread_t thread;
 	bdw_function *start;
 	void *argument, *result;
-	bool detached, ended;
+	bool detached, started, ended;
 };
 
 static struct created *all;
@@ -51,21 +51,6 @@ static void end(void *argument)
 	GC_unregister_my_thread();
 }
 
-static void *run(void *argument)
-{
-	struct created *created = argument;
-	void *result;
-
-	own = created;
-	bdw_thread();
-	bdw_local.registered = true;
-	pthread_cleanup_push(end, created);
-	result = created->start(created->argument);
-	created->result = result;
-	pthread_cleanup_pop(1);
-	return result;
-}
-
 static bool is_detached(const pthread_attr_t *attributes)
 {
 	int state = PTHREAD_CREATE_JOINABLE;
@@ -75,11 +60,40 @@ static bool is_detached(const pthread_attr_t *attributes)
 	return state == PTHREAD_CREATE_DETACHED;
 }
 
+/* Both the new thread and who made it say which it is, whoever comes first. It may have
+ * ended, and its record with it. With the lock. */
+static void name(struct created *created, pthread_t thread)
+{
+	for (struct created *at = all; at != NULL; at = at->next) {
+		if (at == created && !at->started) {
+			at->thread = thread;
+			at->started = true;
+		}
+	}
+}
+
+static void *run(void *argument)
+{
+	struct created *created = argument;
+	void *result;
+
+	own = created;
+	bdw_lock();
+	name(created, pthread_self());
+	bdw_unlock();
+	bdw_local.registered = true;
+	pthread_cleanup_push(end, created);
+	result = created->start(created->argument);
+	created->result = result;
+	pthread_cleanup_pop(1);
+	return result;
+}
+
+/* The number is stored before the new thread begins, which may look. */
 int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_function *start,
                       void *argument)
 {
 	struct created *created = bdw_take(sizeof *created);
-	pthread_t made;
 	int error;
 
 	if (created == NULL)
@@ -91,26 +105,23 @@ int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_f
 	created->next = all;
 	all = created;
 	bdw_unlock();
-	error = pthread_create(&made, attributes, run, created);
+	error = pthread_create(thread, attributes, run, created);
 	bdw_lock();
-	if (error != 0) {
+	if (error != 0)
 		drop(created);
-	} else {
-		*thread = made;
-		/* A detached one may have ended, and its record with it. */
-		for (struct created *at = all; at != NULL; at = at->next)
-			if (at == created)
-				created->thread = made;
-	}
+	else
+		name(created, *thread);
 	bdw_unlock();
 	return error;
 }
 
-static struct created *find(pthread_t thread)
+/* The number may be another thread's by now, of one that has ended. */
+static struct created *find(pthread_t thread, bool ended)
 {
 	struct created *at = all;
 
-	while (at != NULL && !pthread_equal(at->thread, thread))
+	while (at != NULL &&
+	       !(at->started && at->ended >= ended && pthread_equal(at->thread, thread)))
 		at = at->next;
 	return at;
 }
@@ -140,7 +151,7 @@ int GC_pthread_join(pthread_t thread, void **result)
 	if (result != NULL)
 		*result = joining.result;
 	bdw_lock();
-	created = find(thread);
+	created = find(thread, true);
 	if (created != NULL)
 		drop(created);
 	bdw_unlock();
@@ -155,7 +166,7 @@ int GC_pthread_detach(pthread_t thread)
 	if (error != 0)
 		return error;
 	bdw_lock();
-	created = find(thread);
+	created = find(thread, false);
 	if (created != NULL) {
 		created->detached = true;
 		if (created->ended)

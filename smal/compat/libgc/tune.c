@@ -32,7 +32,8 @@ static size_t min_bytes = 1;
 
 /* ---- The heap's size ---- */
 
-/* A heap that was once needed is used again, up to twice what lives. */
+/* A heap that was once needed is used again, as far as what lives is not a small part
+ * of it. */
 static size_t policy(const struct smal_pace_input *input, void *user)
 {
 	static uint64_t peak;
@@ -40,7 +41,7 @@ static size_t policy(const struct smal_pace_input *input, void *user)
 
 	(void)user;
 	peak = smal_max(peak, input->heap_bytes);
-	again = smal_min(peak, input->live_bytes * 2);
+	again = smal_min(peak / 8 * 7, input->live_bytes * 4);
 	/* Beyond a limit there is no such heap. */
 	if (again > input->soft_limit_bytes)
 		again = 0;

@@ -7,6 +7,9 @@
 # make bench-malloc   malloc in whole processes: bench/compare-malloc, with options
 #                     in BENCH_MALLOC_FLAGS; bench/count-malloc beside it counts
 #                     instructions of a malloc and a free
+# make bench-libgc    stock programs under the system's libgc.so.1 and ours:
+#                     bench/compare-libgc, with options in BENCH_LIBGC_FLAGS; the
+#                     programs are those of test/libgc
 # make bench-handles  handles beside malloc: bench/compare-handles, with options in
 #                     BENCH_HANDLES_FLAGS
 # make bench-scale    many threads, kinds and buffers, and marking by many workers,
@@ -159,6 +162,23 @@ EXTRA_DIST += \
 	bench/handles/record.c \
 	bench/handles/table.awk \
 	bench/handles/points.gp
+
+# Loaded before programs of the system, beside whichever libgc.so.1 they have.
+libgc_pauses = bench/libgc-pauses.so
+bench/libgc-pauses.so: bench/libgc/pauses.c
+	$(AM_V_CC)$(MKDIR_P) bench && \
+	$(COMPILE) $(HIDE_CFLAGS) -fPIC -shared -o $@ $(srcdir)/bench/libgc/pauses.c \
+		$(PTHREAD_LIBS) -ldl
+CLEANFILES += $(libgc_pauses)
+
+EXTRA_DIST += \
+	bench/compare-libgc \
+	bench/libgc/add.awk \
+	bench/libgc/means.awk \
+	bench/libgc/pauses.c \
+	bench/libgc/ratios.awk \
+	bench/libgc/ratios.gp \
+	bench/libgc/table.awk
 EXTRA_PROGRAMS += bench/vectors-work
 bench_vectors_work_SOURCES = bench/measure.h bench/measure.c bench/vectors/work.c
 bench_vectors_work_LDADD = libsmal.la
@@ -223,6 +243,10 @@ bench-malloc: bench/malloc-work$(EXEEXT) bench/malloc-run$(EXEEXT)
 bench-handles: bench/handles-work$(EXEEXT) bench/handles-malloc$(EXEEXT) \
 	bench/handles-churn$(EXEEXT) bench/malloc-run$(EXEEXT) $(handles_record)
 	$(SHELL) $(srcdir)/bench/compare-handles --bin=bench $(BENCH_HANDLES_FLAGS)
+
+bench-libgc: bench/malloc-run$(EXEEXT) $(libgc_pauses) smal/compat/libgc/libgc.la
+	$(SHELL) $(srcdir)/bench/compare-libgc --bin=bench $(BENCH_LIBGC_FLAGS)
+
 bench-vectors: bench/vectors-work$(EXEEXT) bench/malloc-run$(EXEEXT)
 	CXX='$(CXX)' $(SHELL) $(srcdir)/bench/compare-vectors --bin=bench $(BENCH_VECTORS_FLAGS)
 
@@ -233,5 +257,5 @@ bench-scale: bench/scale-measure$(EXEEXT) bench/scale-machine$(EXEEXT) \
 bench-compare: $(gc_peers:=$(EXEEXT)) bench/malloc-run$(EXEEXT) example/smile$(EXEEXT)
 	$(SHELL) $(srcdir)/bench/compare-gc --bin=bench $(BENCH_COMPARE_FLAGS)
 
-.PHONY: bench bench-compare bench-handles bench-malloc bench-scale \
+.PHONY: bench bench-compare bench-handles bench-libgc bench-malloc bench-scale \
 	bench-vectors

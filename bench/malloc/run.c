@@ -2,11 +2,13 @@
 /*
  * run.c: runs a program with another malloc and says what the process cost.
  *
- * usage: malloc-run [-l LIBRARY] [-o FILE] [-c CLIENT] [-t SECONDS] [-n] PROGRAM ...
+ * usage: malloc-run [-l LIBRARY] [-o FILE] [-f FILE] [-c CLIENT] [-t SECONDS] [-n]
+ *                   PROGRAM ...
  *
  *   -l LIBRARY  is loaded before all others of the program, by LD_PRELOAD
  *   -o FILE     takes the program's and the client's standard output; else
  *               the program's stays as it is
+ *   -f FILE     takes the figures, at its end; else standard output does
  *   -c CLIENT   a shell command that is started beside the program, without the
  *               library; the program has to end because of it
  *   -t SECONDS  after which all is killed (300)
@@ -34,7 +36,7 @@
 
 enum { STATUS_TIME = 124, STATUS_NO_PROGRAM = 127 };
 
-static const char *library, *output, *client;
+static const char *library, *output, *figures, *client;
 static unsigned seconds = 300;
 static int no_huge;
 
@@ -130,13 +132,16 @@ static char **options(int count, char **words)
 {
 	int option;
 
-	while ((option = getopt(count, words, "+l:o:c:t:n")) != -1)
+	while ((option = getopt(count, words, "+l:o:f:c:t:n")) != -1)
 		switch (option) {
 		case 'l':
 			library = optarg;
 			break;
 		case 'o':
 			output = optarg;
+			break;
+		case 'f':
+			figures = optarg;
 			break;
 		case 'c':
 			client = optarg;
@@ -151,11 +156,25 @@ static char **options(int count, char **words)
 			exit(2);
 		}
 	if (optind >= count) {
-		fprintf(stderr, "usage: malloc-run [-l LIBRARY] [-o FILE] [-c CLIENT] "
+		fprintf(stderr, "usage: malloc-run [-l LIBRARY] [-o FILE] [-f FILE] [-c CLIENT] "
 		                "[-t SECONDS] [-n] PROGRAM ...\n");
 		exit(2);
 	}
 	return words + optind;
+}
+
+static int figures_write(double wall_s, const struct rusage *usage)
+{
+	FILE *file = figures ? fopen(figures, "a") : stdout;
+
+	if (!file) {
+		perror(figures);
+		return 1;
+	}
+	fprintf(file, "wall_s %.6f s\n", wall_s);
+	fprintf(file, "cpu_s %.6f s\n", seconds_of(usage->ru_utime) + seconds_of(usage->ru_stime));
+	fprintf(file, "peak_bytes %.0f bytes\n", (double)usage->ru_maxrss * 1024);
+	return fclose(file) == 0 ? 0 : 1;
 }
 
 int main(int count, char **arguments)
@@ -183,8 +202,5 @@ int main(int count, char **arguments)
 		return STATUS_TIME;
 	if (status != 0 || client_status != 0)
 		return status ? status : 1;
-	printf("wall_s %.6f s\n", wall_s);
-	printf("cpu_s %.6f s\n", seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
-	printf("peak_bytes %.0f bytes\n", (double)usage.ru_maxrss * 1024);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return figures_write(wall_s, &usage);
 }

@@ -84,6 +84,10 @@ struct smal_gc_options {
 	 *  they have not made marking faster, they are seldom asked. Mark callbacks
 	 *  run on them, too. */
 	unsigned markers;
+	/** How many milliseconds free memory is kept before the system gets it back, 0 for
+	 *  a second. It is the process's: of several collectors, the first one's counts,
+	 *  and SMAL_OPTIONS before that. */
+	unsigned decay_ms;
 };
 
 /**

@@ -63,10 +63,11 @@ const char *smal_options_parse(struct smal_options *options, const char *text)
 			options->no_tool = true;
 		else if (is_word(text, n, "log"))
 			options->log = true;
+		else if (number_after(text, n, "decay", &options->decay_ms))
+			options->decay_given = true;
 		else if (n != 0 && !number_after(text, n, "torture", &options->torture) &&
 		         !number_after(text, n, "markers", &options->markers) &&
-		         !number_after(text, n, "team", &options->team) &&
-		         !number_after(text, n, "decay", &options->decay_ms) && bad == NULL)
+		         !number_after(text, n, "team", &options->team) && bad == NULL)
 			bad = text;
 		text += n + (text[n] == ',');
 	}

@@ -25,6 +25,8 @@ struct smal_options {
 	/* Not to care for a tool that watches. */
 	bool no_tool;
 	unsigned decay_ms;
+	/* It was said. */
+	bool decay_given;
 };
 
 /*

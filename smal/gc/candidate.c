@@ -93,7 +93,7 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 		marker->visit(marker, address, source);
 		return 0;
 	}
-	if (source == SMAL_FROM_OBJECT)
+	if (source == SMAL_FROM_OBJECT || source == SMAL_FROM_OWNER)
 		slot = resolve_beginning(marker, address, &buffer, &scan);
 	else
 		slot = smal_marker_resolve(marker,
@@ -192,7 +192,7 @@ void smal_mark(struct smal_marker *marker, const void *pointer)
 
 void smal_mark_only(struct smal_marker *marker, const void *pointer)
 {
-	mark_slow(marker, (uintptr_t)pointer & marker->view.keep, SMAL_FROM_OBJECT);
+	mark_slow(marker, (uintptr_t)pointer & marker->view.keep, SMAL_FROM_OWNER);
 }
 
 void smal_mark_array(struct smal_marker *marker, void *const *pointers, size_t count)

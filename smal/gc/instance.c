@@ -37,13 +37,15 @@ static struct smal_space *process_space(volatile AO_t *place, const struct smal_
 }
 
 /* The two spaces; false if there is no memory for them. */
-static bool process_spaces(struct smal_space **space, struct smal_space **books)
+static bool process_spaces(unsigned decay_ms, struct smal_space **space, struct smal_space **books)
 {
 	struct smal_space_options options = { 0 };
 
 	/* Two threads that come first together must not both write the options. */
 	smal_os_lock_take(&smal_os_process_lock);
 	options.decay_ms = smal_options()->decay_ms;
+	if (decay_ms != 0 && !smal_options()->decay_given)
+		options.decay_ms = decay_ms;
 	smal_os_lock_give(&smal_os_process_lock);
 	options.small_pages = true;
 	*books = process_space(&smal_process.books, &options);
@@ -149,7 +151,7 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	error = options_copy(&copy, options, __func__);
 	if (error != SMAL_OK)
 		return error;
-	if (!process_spaces(&space, &books) || !fork_handlers())
+	if (!process_spaces(copy.decay_ms, &space, &books) || !fork_handlers())
 		return SMAL_ERROR_NO_MEMORY;
 	SMAL_REQUIRE(copy.stop_signal == 0 || smal_world_handle_signal(copy.stop_signal),
 	             SMAL_ERROR_INVALID, "stop_signal can't be handled", NULL, "signal %d",

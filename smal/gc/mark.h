@@ -36,7 +36,9 @@ enum smal_source {
 	/* In a root that is scanned conservatively: interior pointers count. */
 	SMAL_FROM_ROOT,
 	/* There too, and it is meant as one past the end of an object. */
-	SMAL_FROM_ROOT_END
+	SMAL_FROM_ROOT_END,
+	/* An object alone, and not what it refers to: the start of one. */
+	SMAL_FROM_OWNER
 };
 
 /* The segment that most candidates lie in, and what the test of a candidate

@@ -301,6 +301,8 @@ enum smal_error smal_thread_hold(struct smal_thread *public)
 void smal_thread_release(struct smal_thread *thread)
 {
 	smal_gc_end(smal_attached(thread));
+	/* Where no signal came for it. */
+	smal_poll(thread);
 }
 
 SMAL_NOINLINE enum smal_error smal_thread_leave(struct smal_thread *public)

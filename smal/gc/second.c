@@ -69,7 +69,8 @@ size_t smal_second_number(const struct smal_second *second, uintptr_t object)
 	return at != 0 ? at - 1 : SMAL_FOUND_NONE;
 }
 
-static void find(struct smal_second *second, uintptr_t address, bool interior, uintptr_t place)
+static void find_as(struct smal_second *second, uintptr_t address, bool interior, uintptr_t place,
+                    bool alone)
 {
 	uintptr_t object = object_at(second, address, interior);
 	size_t at;
@@ -81,9 +82,15 @@ static void find(struct smal_second *second, uintptr_t address, bool interior, u
 		return;
 	second->found[second->found_count++] = (struct smal_found){
 		object, second->parent,
-		second->parent == SMAL_FOUND_NONE ? second->marker.root : NULL, place
+		second->parent == SMAL_FOUND_NONE ? second->marker.root : NULL, place,
+		alone
 	};
 	second->set[at] = second->found_count;
+}
+
+static void find(struct smal_second *second, uintptr_t address, bool interior, uintptr_t place)
+{
+	find_as(second, address, interior, place, false);
 }
 
 static void visit(struct smal_marker *marker, uintptr_t address, enum smal_source source)
@@ -93,7 +100,8 @@ static void visit(struct smal_marker *marker, uintptr_t address, enum smal_sourc
 	uintptr_t object;
 
 	if (source != SMAL_FROM_ROOT_END) {
-		find(second, address, source == SMAL_FROM_ROOT, marker->place);
+		find_as(second, address, source == SMAL_FROM_ROOT, marker->place,
+		        source == SMAL_FROM_OWNER);
 		return;
 	}
 	object = object_at(second, address - 1, true);
@@ -242,7 +250,8 @@ void smal_second_run(struct smal_second *second)
 	do {
 		for (; next < second->found_count; next++) {
 			second->parent = next;
-			scan(second, second->found[next].object);
+			if (!second->found[next].alone)
+				scan(second, second->found[next].object);
 		}
 		before = second->found_count;
 		smal_pairs_each(gc, gc->live, true, pair, second);

@@ -21,6 +21,8 @@ struct smal_found {
 	const char *root;
 	/* Where the word stands, or 0. */
 	uintptr_t place;
+	/* By smal_mark_only: it is not scanned. */
+	bool alone;
 };
 
 #define SMAL_FOUND_NONE SIZE_MAX

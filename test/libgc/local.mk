@@ -54,9 +54,13 @@ test_libgc_abi_fiber_LDADD = $(abi_libs)
 test_libgc_abi_tune_LDADD = $(abi_libs)
 test_libgc_abi_start_LDADD = $(abi_libs)
 
-abi_tests = test/libgc/abi.sh test/libgc/exports.sh
-TESTS += $(abi_tests)
-EXTRA_DIST += $(abi_tests) test/libgc/plugin.c test/libgc/faults.sh test/libgc/faults.c
+# Programs of others: what they do is in workloads.sh, and of those that few have, in
+# wide/workloads.sh.
+libgc_tests = test/libgc/abi.sh test/libgc/exports.sh test/libgc/programs.sh \
+	test/libgc/wide.sh
+TESTS += $(libgc_tests)
+EXTRA_DIST += $(libgc_tests) test/libgc/plugin.c test/libgc/faults.sh test/libgc/faults.c \
+	test/libgc/workloads.sh test/libgc/programs test/libgc/wide
 
 # The small ones on our library, under memcheck.
 check-abi-valgrind: all $(check_PROGRAMS)

@@ -202,10 +202,11 @@ bdw_stop_proc *GC_get_stop_func(void)
 	return stop_func != NULL ? stop_func : never_stop;
 }
 
-/* 0: there is nothing left to do. */
+/* A collection, if one is near; 0: there is nothing left to do. */
 int GC_collect_a_little(void)
 {
-	collect(false);
+	if (bdw_gc != NULL && smal_gc_fresh_bytes(bdw_gc) >= bdw_budget)
+		collect(false);
 	return 0;
 }
 

@@ -24,7 +24,12 @@
 
 enum order { NORMAL, IGNORE_SELF, NO_ORDER, UNREACHABLE };
 
-enum { LEAST = 128 };
+enum {
+	LEAST = 128,
+	/* What an object with a finalizer holds outside of the heap, for the pace: nobody says,
+	 * but where there are many, they are worth a collection. */
+	OUTSIDE_BYTES = 1024
+};
 
 struct entry {
 	struct entry *next;
@@ -118,6 +123,7 @@ static bool register_locked(const struct registration *new)
 			return true;
 		*at = entry->next;
 		count--;
+		smal_external(bdw_gc, -OUTSIDE_BYTES);
 		bdw_give(entry);
 		return true;
 	}
@@ -129,6 +135,7 @@ static bool register_locked(const struct registration *new)
 		entry->object = (uintptr_t)new->object;
 		*at = entry;
 		count++;
+		smal_external(bdw_gc, OUTSIDE_BYTES);
 	} else {
 		give_old(new, entry);
 	}
@@ -257,6 +264,8 @@ static void mark_in_order(struct smal_marker *marker)
 /* Puts what is not marked behind what is due already; one that was freed is over. */
 static void move_due(struct smal_marker *marker)
 {
+	ptrdiff_t outside = 0;
+
 	for (size_t i = 0; i <= head_mask; i++) {
 		for (struct entry **at = &heads[i], *entry; (entry = *at) != NULL;) {
 			if (smal_is_marked(marker, (const void *)entry->object)) {
@@ -265,6 +274,7 @@ static void move_due(struct smal_marker *marker)
 			}
 			*at = entry->next;
 			count--;
+			outside += OUTSIDE_BYTES;
 			if (smal_find(bdw_gc, entry->object) != (const void *)entry->object) {
 				bdw_give(entry);
 				continue;
@@ -277,6 +287,7 @@ static void move_due(struct smal_marker *marker)
 				await_proc((void *)entry->object);
 		}
 	}
+	smal_external(bdw_gc, -outside);
 }
 
 /* Of those that are due since `from`: what is reachable from others goes back. */
@@ -296,6 +307,7 @@ static void return_reachable(struct smal_marker *marker, struct entry **from)
 		entry->next = *head;
 		*head = entry;
 		count++;
+		smal_external(bdw_gc, OUTSIDE_BYTES);
 		bdw_ready--;
 	}
 	last = from;
@@ -324,39 +336,40 @@ int GC_should_invoke_finalizers(void)
 	return bdw_ready != 0;
 }
 
-/* The next that is due, or NULL. */
-static struct entry *take_first(void)
+/* Takes the next that is due, or returns NULL. The caller's frame holds its words before the
+ * lock is given: a collection may be waiting for that. */
+static bdw_finalizer *take_first(void *volatile *object, void *volatile *data)
 {
+	bdw_finalizer *function = NULL;
 	struct entry *entry;
 
 	bdw_lock();
 	entry = first;
 	if (entry != NULL) {
+		*object = (void *)entry->object;
+		*data = entry->data;
+		function = entry->function;
 		first = entry->next;
 		if (first == NULL)
 			last = &first;
 		bdw_ready--;
 	}
 	bdw_unlock();
-	return entry;
+	bdw_give(entry);
+	return function;
 }
 
 int GC_invoke_finalizers(void)
 {
 	struct bdw_local *local = &bdw_local;
-	struct entry *entry;
+	void *volatile object, *volatile data;
+	bdw_finalizer *function;
 	int number = 0;
 
 	if (bdw_ready == 0)
 		return 0;
 	local->finalizing++;
-	while ((entry = take_first()) != NULL) {
-		/* From now on this frame holds them. */
-		void *volatile object = (void *)entry->object;
-		void *volatile data = entry->data;
-		bdw_finalizer *function = entry->function;
-
-		bdw_give(entry);
+	while ((function = take_first(&object, &data)) != NULL) {
 		function(object, data);
 		number++;
 	}
@@ -375,6 +388,7 @@ void GC_finalize_all(void)
 
 				heads[i] = entry->next;
 				count--;
+				smal_external(bdw_gc, -OUTSIDE_BYTES);
 				entry->next = NULL;
 				*last = entry;
 				last = &entry->next;

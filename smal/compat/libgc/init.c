@@ -23,6 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Programs come and go, and what they freed is soon somebody else's. */
+enum { DECAY_MS = 50 };
+
 struct smal_gc *bdw_gc;
 int bdw_print_stats, bdw_log_fd = 2;
 
@@ -138,6 +141,7 @@ static bool create(void)
 	struct smal_gc_options options = { .options_bytes = sizeof options,
 		                           .stop_signal = suspend_signal,
 		                           .markers = markers,
+		                           .decay_ms = DECAY_MS,
 		                           .limit_bytes = limit_bytes };
 	struct smal_gc *gc;
 

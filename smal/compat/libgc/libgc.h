@@ -182,6 +182,8 @@ extern bool bdw_automatic;
 void bdw_set_automatic(void);
 /* Applies divisor and first size to the collector's pace. */
 void bdw_pace(void);
+/* Bytes that may be allocated between collections, by the last. */
+extern size_t bdw_budget;
 /* Bytes that GC_expand_hp and GC_INITIAL_HEAP_SIZE have asked for. */
 extern size_t bdw_expanded;
 /* Passes a message with one argument to the warning procedure. */

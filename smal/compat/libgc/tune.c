@@ -12,7 +12,15 @@
  */
 #include <smal/compat/libgc/libgc.h>
 
-enum { LEAST_BYTES = 4 << 20, PERCENT_OF_ONE = 240, LEAST_PERCENT = 20 };
+enum {
+	PERCENT_OF_ONE = 200,
+	LEAST_PERCENT = 20,
+	/* The first collection; those of tiny heaps. */
+	LEAST_BYTES = 2 << 20,
+	CHEAP_TIMES = 20,
+	CHEAP_LEAST = 512 << 10,
+	CHEAP_MOST = 8 << 20
+};
 
 /* More than there are addresses. */
 #define EXPAND_MOST ((size_t)PTRDIFF_MAX >> 16)
@@ -20,7 +28,7 @@ enum { LEAST_BYTES = 4 << 20, PERCENT_OF_ONE = 240, LEAST_PERCENT = 20 };
 bdw_word GC_non_gc_bytes, GC_free_space_divisor = 3, GC_max_retries;
 int GC_find_leak, GC_dont_expand, GC_use_entire_heap, GC_full_freq = 19;
 unsigned long GC_time_limit = 50;
-size_t bdw_expanded;
+size_t bdw_expanded, bdw_budget = LEAST_BYTES;
 
 void **GC_objfreelist_ptr, **GC_aobjfreelist_ptr, **GC_uobjfreelist_ptr, **GC_auobjfreelist_ptr;
 bdw_word GC_arrays[16];
@@ -32,32 +40,42 @@ static size_t min_bytes = 1;
 
 /* ---- The heap's size ---- */
 
-/* A heap that was once needed is used again, as far as what lives is not a small part
- * of it. */
+static unsigned percent(void)
+{
+	bdw_word divisor = GC_free_space_divisor != 0 ? GC_free_space_divisor : 3;
+
+	return smal_max((unsigned)(PERCENT_OF_ONE / divisor), LEAST_PERCENT);
+}
+
+/*
+ * The target after a collection. By the divisor, a share of what lives; more where
+ * collections would else take a twentieth of the program's time; and a heap that was once
+ * needed is used again, as far as what lives is not a small part of it.
+ */
 static size_t policy(const struct smal_pace_input *input, void *user)
 {
 	static uint64_t peak;
-	uint64_t again;
+	uint64_t live = input->live_bytes + input->external_bytes, target = live + live / 100 * percent(), cheap, again;
+	double per_ns = (double)input->allocated_bytes / ((double)input->run_ns + 1);
 
 	(void)user;
+	cheap = (uint64_t)(per_ns * (double)input->pause_ns * CHEAP_TIMES);
+	cheap = smal_max(smal_min(cheap, CHEAP_MOST), CHEAP_LEAST);
+	target = smal_max(target, live + cheap);
 	peak = smal_max(peak, input->heap_bytes);
-	again = smal_min(peak / 8 * 7, input->live_bytes * 4);
-	/* Beyond a limit there is no such heap. */
-	if (again > input->soft_limit_bytes)
-		again = 0;
-	return smal_max(input->target_bytes, again);
+	again = smal_min(peak / 8 * 7, live * 4);
+	target = smal_max(smal_max(target, again), bdw_expanded);
+	bdw_budget = (size_t)(target - live);
+	/* Beyond a limit the collector's own rule holds. */
+	return target <= input->soft_limit_bytes ? (size_t)target : (size_t)input->target_bytes;
 }
 
 void bdw_pace(void)
 {
-	bdw_word divisor = GC_free_space_divisor != 0 ? GC_free_space_divisor : 3;
-	unsigned percent = (unsigned)(PERCENT_OF_ONE / divisor);
-
 	if (bdw_gc == NULL)
 		return;
 	smal_gc_set_policy(bdw_gc, policy, NULL);
-	smal_gc_set_pace(bdw_gc, SMAL_PACE_GROWTH, smal_max(LEAST_BYTES, bdw_expanded),
-	                 percent > LEAST_PERCENT ? percent : LEAST_PERCENT);
+	smal_gc_set_pace(bdw_gc, SMAL_PACE_GROWTH, smal_max(LEAST_BYTES, bdw_expanded), percent());
 }
 
 int GC_expand_hp(size_t bytes)

@@ -56,8 +56,8 @@
         (cond ((not right) 'wrong)
               ((> count dead) 'too-many)
               ((>= count (- dead (quotient dead 20))) 'nearly-all)
-              ((= tries 50) (list 'only count))
-              (else (loop (+ tries 1) right)))))))
+              ((= tries 1000) (list 'only count))
+              (else (usleep (if (< tries 10) 0 2000)) (loop (+ tries 1) right)))))))
 
 ; Hooks run after each collection. They run in the thread that collected, and Guile's
 ; thread of finalizers has none to run them; so this comes before there is that thread.
@@ -65,7 +65,11 @@
 (add-hook! after-gc-hook (lambda () (set! hooked (+ hooked 1))))
 (define (wait-hook tries)
   (gc)
-  (or (> hooked 0) (and (< tries 50) (begin (litter 1000) (wait-hook (+ tries 1))))))
+  (or (> hooked 0)
+      (and (< tries 1000)
+           (begin (usleep (if (< tries 10) 0 2000))
+                  (litter 1000)
+                  (wait-hook (+ tries 1))))))
 (format #t "hook: ~a\n" (wait-hook 0))
 
 (do ((round 0 (+ round 1)))
@@ -86,8 +90,8 @@
     (let ((object (immortal)))
       (cond ((not object)
              (cond ((>= came 150) 'it-comes-again)
-                   ((= tries 100) (list 'only came))
-                   (else (reborn (+ tries 1) came))))
+                   ((= tries 1000) (list 'only came))
+                   (else (usleep (if (< tries 10) 0 2000)) (reborn (+ tries 1) came))))
             ((not (whole? object)) 'wrong)
             (else (immortal object) (loop (+ came 1)))))))
 (format #t "guarded again: ~a\n" (reborn 0 0))

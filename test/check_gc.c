@@ -442,6 +442,25 @@ START_TEST(test_mark_callback)
 }
 END_TEST
 
+/* The process's, by its first collector; SMAL_OPTIONS comes before that. */
+START_TEST(test_decay)
+{
+	bool is_first = smal_process.space == 0;
+	struct smal_gc_options options = { .exact_stacks = 1, .decay_ms = 50 };
+	unsigned said = smal_options()->decay_given ? smal_options()->decay_ms : 50;
+
+	if (!is_first)
+		return;
+	for (int i = 0; i < 2; i++) {
+		heap_begin(&options);
+		ck_assert_uint_eq(gc->space->options.decay_ms, said);
+		ck_assert_uint_eq(gc->books->options.decay_ms, said);
+		heap_end();
+		options.decay_ms = 70;
+	}
+}
+END_TEST
+
 static Suite *gc_suite(void)
 {
 	Suite *suite = suite_create("gc");
@@ -451,6 +470,7 @@ static Suite *gc_suite(void)
 	TCase *refused = tcase_create("refused");
 
 	tcase_add_test(cycles, test_cycles);
+	tcase_add_test(cycles, test_decay);
 	suite_add_tcase(suite, cycles);
 
 	tcase_add_checked_fixture(life, heap_begin_exact, heap_end);

@@ -295,6 +295,92 @@ START_TEST(test_callback_returns_anything)
 }
 END_TEST
 
+/* ---- Only the object ---- */
+
+/* A stack of which a part is in use: its slots lie in an array beside it. */
+struct used {
+	size_t count;
+	void **slots;
+};
+
+static void *mark_used(struct smal_marker *marker, void *object)
+{
+	struct used *used = object;
+
+	smal_mark_only(marker, used->slots);
+	if (used->slots != NULL)
+		smal_mark_array(marker, used->slots, used->count);
+	return NULL;
+}
+
+/* What lies beyond is garbage, whatever else refers to the array later on. */
+START_TEST(test_only)
+{
+	struct smal_type_desc desc = { .name = "used", .bytes = sizeof(struct used),
+		                       .marking = SMAL_MARK_CALLBACK, .mark = mark_used };
+	struct smal_type *type = heap_type(&desc), *array = heap_array_type(),
+			 *pair = heap_pair_type();
+
+	for (size_t slots = 4; slots <= heap_scale(160000) / 4; slots *= 100) {
+		struct used *used = roots[0] = heap_alloc(type);
+		void **cell;
+
+		used->slots = heap_alloc_bytes(array, slots * sizeof *used->slots);
+		roots[7] = used->slots;
+		for (size_t i = 0; i < slots; i++) {
+			used->slots[i] = cell = heap_alloc(pair);
+			cell[0] = heap_alloc(pair);
+		}
+		used->count = slots;
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 2 + 2 * slots);
+		roots[7] = NULL;
+		used->count = slots / 2;
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 2 + slots);
+		ck_assert_ptr_eq(smal_type_of(used->slots), array);
+		roots[0] = NULL;
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 0);
+	}
+}
+END_TEST
+
+static void mark_word_only(struct smal_marker *marker, void *user)
+{
+	smal_mark_only(marker, *(void **)user);
+}
+
+/* As smal_mark it takes any word. */
+START_TEST(test_only_anything)
+{
+	struct smal_type *pair = heap_pair_type();
+	static char foreign[64];
+	static void *word;
+	char *live = roots[0] = heap_alloc_bytes(text, 100), *freed = heap_alloc_bytes(text, 100);
+	void *nothing[] = { NULL, live, live + 16, foreign, freed, (void *)UINTPTR_MAX, (void *)8 };
+
+	smal_free(thread, freed);
+	ck_assert_int_eq(smal_root_add_function(gc, mark_word_only, &word, "only"), SMAL_OK);
+	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+		word = nothing[i];
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 1);
+	}
+	/* Slots are roots that come first: they have what it refers to marked. */
+	for (int i = 0; i < 2; i++) {
+		void **cell = roots[1] = word = heap_alloc(pair);
+
+		cell[0] = heap_alloc(pair);
+		roots[1] = i == 0 ? cell : NULL;
+		heap_collect();
+		ck_assert_ptr_eq(smal_type_of(cell), pair);
+		ck_assert_uint_eq(heap_live(), i == 0 ? 3 : 2);
+		roots[1] = NULL;
+	}
+}
+END_TEST
+
 /* ---- Tags ---- */
 
 static void begin_tagged(uintptr_t tag_mask)
@@ -367,7 +453,7 @@ START_TEST(test_no_tags)
 	heap_collect();
 	ck_assert_uint_eq(heap_live(), 0);
 	roots[0] =
-		(void *)((uintptr_t)heap_alloc_bytes(text, 100) | (uintptr_t)1 << (WORD_BITS - 1));
+		(void *)((uintptr_t)heap_alloc_bytes(text, 100) ^ (uintptr_t)1 << (WORD_BITS - 1));
 	heap_collect();
 	ck_assert_uint_eq(heap_live(), 0);
 }
@@ -602,6 +688,8 @@ static Suite *mark_suite(void)
 	tcase_add_test(ways, test_huge_array);
 	tcase_add_test(ways, test_callback);
 	tcase_add_test(ways, test_callback_returns_anything);
+	tcase_add_test(ways, test_only);
+	tcase_add_test(ways, test_only_anything);
 	suite_add_tcase(suite, ways);
 
 	tcase_add_test(tags, test_low_tags);

@@ -34,6 +34,7 @@ static void expect_defaults(const char *text, const char *bad)
 	ck_assert(!options.check_all);
 	ck_assert(!options.log);
 	ck_assert_uint_eq(options.decay_ms, 1000);
+	ck_assert(!options.decay_given);
 }
 
 START_TEST(test_defaults)
@@ -52,9 +53,13 @@ START_TEST(test_words)
 	ck_assert_uint_eq(options.torture, 10);
 	options = parse("decay=0", NULL);
 	ck_assert_uint_eq(options.decay_ms, 0);
+	ck_assert(options.decay_given);
 	options = parse("decay=4294967295", NULL);
 	ck_assert_uint_eq(options.decay_ms, 4294967295u);
+	options = parse("decay=1000", NULL);
+	ck_assert(options.decay_ms == 1000 && options.decay_given);
 	options = parse("check=mark", NULL);
+	ck_assert(!options.decay_given);
 	ck_assert(options.check_mark && !options.check_all);
 	options = parse("check=all", NULL);
 	ck_assert(options.check_mark && options.check_all);

@@ -6,6 +6,7 @@
  */
 #include "test/collector.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <string.h>
 
@@ -397,6 +398,95 @@ START_TEST(test_space)
 }
 END_TEST
 
+/* ---- At a glance ---- */
+
+static size_t heap_in_callback, fresh_in_callback;
+
+static void glance(const struct smal_collection *collection, void *user)
+{
+	(void)user;
+	heap_in_callback = smal_gc_heap_bytes(gc);
+	fresh_in_callback = smal_gc_fresh_bytes(gc);
+	EXPECT(heap_in_callback == collection->heap_bytes);
+}
+
+static void *glance_outside(void *argument)
+{
+	*(size_t *)argument = smal_gc_heap_bytes(gc);
+	EXPECT(smal_gc_fresh_bytes(gc) <= smal_gc_heap_bytes(gc));
+	return NULL;
+}
+
+/* The same figure as the counts have, also where those can't be asked for. */
+START_TEST(test_heap_bytes)
+{
+	struct smal_gc_stats stats;
+	size_t outside = 0;
+	pthread_t other;
+
+	smal_gc_set_observer(gc, glance, NULL);
+	ck_assert_uint_eq(smal_gc_heap_bytes(gc), 0);
+	for (int i = 0; i < SLOTS; i++) {
+		if (i % 100 == 5)
+			allocated(i, 5, heap_alloc(types[5].type));
+		else
+			allocated(i, 3, heap_alloc_bytes(types[3].type, 900));
+		if (i % 200 != 0)
+			continue;
+		smal_gc_get_stats(gc, &stats);
+		ck_assert_uint_eq(smal_gc_heap_bytes(gc), stats.objects.heap_bytes);
+	}
+	heap_in_callback = 0;
+	heap_collect();
+	ck_assert_uint_eq(heap_in_callback, smal_gc_heap_bytes(gc));
+	ck_assert_int_eq(smal_thread_leave(thread), SMAL_OK);
+	ck_assert_uint_eq(smal_gc_heap_bytes(gc), heap_in_callback);
+	ck_assert_int_eq(pthread_create(&other, NULL, glance_outside, &outside), 0);
+	ck_assert_int_eq(pthread_join(other, NULL), 0);
+	ck_assert_uint_eq(outside, heap_in_callback);
+	ck_assert_int_eq(smal_thread_enter(thread), SMAL_OK);
+	/* And less, where memory has gone back. */
+	for (int i = 0; i < SLOTS; i++)
+		if (slots[i].object != NULL)
+			dead(i);
+	heap_collect();
+	smal_trim(thread);
+	smal_gc_get_stats(gc, &stats);
+	ck_assert_uint_eq(smal_gc_heap_bytes(gc), stats.objects.heap_bytes);
+	ck_assert_uint_lt(smal_gc_heap_bytes(gc), outside);
+	smal_gc_set_observer(gc, NULL, NULL);
+}
+END_TEST
+
+/* What a thread keeps to itself, beside what it had claimed before. */
+enum { UNTOLD = 64 * 1024 };
+
+/* What has been allocated since the last collection, dead or alive. */
+START_TEST(test_fresh_bytes)
+{
+	smal_gc_set_torture(gc, 0);
+	smal_gc_set_observer(gc, glance, NULL);
+	for (int round = 0; round < 4; round++) {
+		size_t bytes = 0;
+
+		for (int i = 0; i < 3000; i++) {
+			int large = i % 1000 == 999;
+
+			bytes += smal_size(large ? heap_alloc(types[5].type)
+			                         : heap_alloc_bytes(types[3].type, 900));
+			if (i % 500 != 0)
+				continue;
+			ck_assert_uint_ge(smal_gc_fresh_bytes(gc) + 2 * UNTOLD, bytes);
+			ck_assert_uint_le(smal_gc_fresh_bytes(gc), bytes + 2 * UNTOLD);
+		}
+		heap_collect();
+		ck_assert_uint_eq(fresh_in_callback, 0);
+		ck_assert_uint_eq(smal_gc_fresh_bytes(gc), 0);
+	}
+	smal_gc_set_observer(gc, NULL, NULL);
+}
+END_TEST
+
 static Suite *stats_suite(void)
 {
 	Suite *suite = suite_create("stats");
@@ -411,6 +501,8 @@ static Suite *stats_suite(void)
 	tcase_add_test(counts, test_visitor_jumps);
 	tcase_add_test(counts, test_walk_of_weak_things);
 	tcase_add_test(counts, test_space);
+	tcase_add_test(counts, test_heap_bytes);
+	tcase_add_test(counts, test_fresh_bytes);
 	suite_add_tcase(suite, counts);
 	return suite;
 }

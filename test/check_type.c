@@ -161,6 +161,45 @@ START_TEST(test_stride)
 }
 END_TEST
 
+/* ---- The byte behind ---- */
+
+/* With the flag it keeps nothing, without it does, whatever the size; every other byte
+ * does. */
+START_TEST(test_no_end)
+{
+	static const size_t sizes[] = { 16, 24, 64, 72, 1000, 9000, 20008, 200000, 300u << 20 };
+	static uintptr_t word;
+
+	ck_assert_int_eq(smal_root_add_range(gc, &word, &word + 1, NULL), SMAL_OK);
+	for (size_t s = 0; s < 2 * sizeof sizes / sizeof *sizes; s++) {
+		for (unsigned f = 0; f < 4; f++) {
+			struct smal_type_desc desc = {
+				.name = "t",
+				.bytes = s % 2 == 0 ? sizes[s / 2] : 0,
+				.flags = (f % 2 != 0 ? SMAL_TYPE_NO_END : 0) |
+				         (f / 2 != 0 ? SMAL_TYPE_INTERIOR : 0),
+			};
+			struct smal_type *type = heap_type(&desc);
+			void *made = s % 2 == 0 ? heap_alloc(type)
+			                        : heap_alloc_bytes(type, sizes[s / 2]);
+			uintptr_t object = (uintptr_t)made;
+			size_t bytes = smal_size(made);
+
+			/* One that begins there would keep itself. */
+			word = object + bytes - 1;
+			heap_collect();
+			ck_assert_uint_eq(heap_live(), 1);
+			word = object + bytes;
+			heap_collect();
+			ck_assert_uint_eq(heap_live(), f % 2 == 0);
+			word = 0;
+			heap_collect();
+			ck_assert_uint_eq(heap_live(), 0);
+		}
+	}
+}
+END_TEST
+
 /* ---- Coming and going ---- */
 
 START_TEST(test_destroy_in_use)
@@ -340,6 +379,7 @@ static Suite *type_suite(void)
 	tcase_add_test(description, test_copies);
 	tcase_add_test(description, test_long_name);
 	tcase_add_test(description, test_stride);
+	tcase_add_test(description, test_no_end);
 	suite_add_tcase(suite, description);
 
 	tcase_add_checked_fixture(life, heap_begin_exact, heap_end);

@@ -76,6 +76,7 @@ unit_tests = \
 	test/check_pace \
 	test/check_queue \
 	test/check_root \
+	test/check_static \
 	test/check_stack \
 	test/check_stats \
 	test/check_sweep \
@@ -93,13 +94,18 @@ unit_tests = \
 	test/check_attach \
 	test/check_leave \
 	test/check_world \
+	test/check_hold \
+	test/check_hook \
 	test/check_signal \
 	test/check_many \
 	test/check_fiber \
 	test/check_switch \
+	test/check_follow \
 	test/check_atfork \
 	test/stress_threads \
 	test/check_weak \
+	test/check_own_weak \
+	test/check_own_final \
 	test/check_ephemeron \
 	test/check_finalizer \
 	test/check_order \
@@ -165,6 +171,7 @@ test_check_sharing_LDFLAGS = -Wl,--wrap=syscall
 test_check_attach_LDFLAGS = -Wl,--wrap=syscall
 
 misuse_tests = \
+	test/misuse/automatic_null \
 	test/misuse/cancel_object \
 	test/misuse/cancel_queued \
 	test/misuse/cancel_twice \
@@ -179,6 +186,7 @@ misuse_tests = \
 	test/misuse/enter_without_leave \
 	test/misuse/ephemeron_interior \
 	test/misuse/ephemeron_other_gc \
+	test/misuse/event_collects \
 	test/misuse/external_null \
 	test/misuse/fiber_current \
 	test/misuse/fiber_destroyed \
@@ -195,6 +203,7 @@ misuse_tests = \
 	test/misuse/finalizer_foreign \
 	test/misuse/finalizer_null \
 	test/misuse/finalizer_other_gc \
+	test/misuse/follow_left \
 	test/misuse/frame_twice \
 	test/misuse/frame_unknown \
 	test/misuse/free_collects \
@@ -285,6 +294,10 @@ misuse_tests = \
 	test/misuse/heap_static \
 	test/misuse/heap_usable_free \
 	test/misuse/heap_wild \
+	test/misuse/hold_allocates \
+	test/misuse/hold_collects \
+	test/misuse/hold_null \
+	test/misuse/hold_twice \
 	test/misuse/huge_alignment \
 	test/misuse/huge_alloc \
 	test/misuse/huge_layout \
@@ -330,6 +343,7 @@ misuse_tests = \
 	test/misuse/mark_weak \
 	test/misuse/null_free \
 	test/misuse/observer_collects \
+	test/misuse/own_weak_allocates \
 	test/misuse/pace_gone \
 	test/misuse/policy_allocates \
 	test/misuse/queue_gone \
@@ -343,8 +357,10 @@ misuse_tests = \
 	test/misuse/retainers_dead \
 	test/misuse/retainers_none \
 	test/misuse/retainers_other_gc \
+	test/misuse/root_exclude \
 	test/misuse/root_null \
 	test/misuse/root_range \
+	test/misuse/root_static_twice \
 	test/misuse/root_twice \
 	test/misuse/signal_alternate \
 	test/misuse/signal_exact \

@@ -11,10 +11,11 @@
 set -u
 
 builds=${top_builddir:-.}/test
-collected='check_alloc check_entry check_explain check_fork check_map check_root check_stats
-	check_type check_verify model_gc model_map model_weak'
+collected='check_alloc check_entry check_explain check_fork check_map check_root check_static
+	check_stats check_type check_verify model_gc model_map model_weak'
 checked="$collected check_ephemeron check_finalizer check_limit check_mark check_notice
-	check_order check_queue check_stack check_sweep check_weak"
+	check_order check_own_final check_own_weak check_queue check_stack check_sweep
+	check_weak"
 passed=0
 failed=0
 shared=model_gc

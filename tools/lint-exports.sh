@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# lint-exports.sh [TOP [LIBRARY [MALLOC]]]: the libraries export their public names,
+# lint-exports.sh [TOP [LIBRARY [MALLOC [LIBGC]]]]: the libraries export their public names,
 # and nothing else.
 #
 #   R1  smal/libsmal.sym is sorted, a name to a line, each beginning with smal_;
@@ -9,16 +9,19 @@
 #   R3  it holds exactly the names that the shared library defines, all of the
 #       version SMAL_0.1 where the linker takes version scripts;
 #   R4  libsmal-malloc.so defines exactly the names that smal_malloc_names of
-#       smal/compat/local.mk says.
+#       smal/compat/local.mk says;
+#   R5  libgc.so.1 defines exactly the names that smal/compat/libgc/abi.h declares,
+#       variables and functions, each once and beginning with GC_.
 #
-# Environment: NM, top_builddir. LIBRARY and MALLOC are by default those of the
-# build; where none were built shared, R3 and R4 are left out.
+# Environment: NM, top_builddir. LIBRARY, MALLOC and LIBGC are by default those of the
+# build; where none were built shared, R3, R4 and R5 are left out.
 set -u
 
 tools=$(cd "$(dirname "$0")" && pwd) || exit 99
 top=$(cd "${1:-$(dirname "$0")/..}" && pwd) || exit 99
 library=${2:-${top_builddir:-$top}/.libs/libsmal.so}
 malloc=${3:-${top_builddir:-$top}/.libs/libsmal-malloc.so}
+libgc=${4:-${top_builddir:-$top}/smal/compat/libgc/.libs/libgc.so.1}
 : "${NM:=nm}"
 LC_ALL=C
 export LC_ALL
@@ -86,5 +89,54 @@ else
 	echo "lint-exports: no shared library of malloc: its names are left out"
 fi
 
-[ "$failed" = 0 ] && echo "lint-exports: $names names, $(wc -l <"$scratch/list" | tr -d ' ') of malloc"
+malloc_names=$(wc -l <"$scratch/list" | tr -d ' ')
+
+# The names of the declarations between the marks of visibility: after "extern", up to
+# each comma; else before the first parenthesis.
+list=smal/compat/libgc/abi.h
+awk '
+	/^#pragma GCC visibility push\(default\)/ { on = 1; next }
+	/^#pragma GCC visibility pop/ { on = 0 }
+	/^[ \t]*#/ { next }
+	on { text = text "\n" $0 }
+	END {
+		while (match(text, /\/\*([^*]|\*+[^*\/])*\*+\//))
+			text = substr(text, 1, RSTART - 1) " " substr(text, RSTART + RLENGTH)
+		n = split(text, statement, /;/)
+		for (i = 1; i < n; i++) {
+			m = 1
+			name[1] = statement[i]
+			if (statement[i] ~ /^[ \t\n]*extern[ \t\n]/)
+				m = split(statement[i], name, /,/)
+			else
+				sub(/[ \t\n]*\(.*$/, "", name[1])
+			for (j = 1; j <= m; j++) {
+				sub(/[ \t\n]*(\[[^]]*\])*[ \t\n]*$/, "", name[j])
+				sub(/^.*[^A-Za-z0-9_]/, "", name[j])
+				print name[j]
+			}
+		}
+	}
+' "$list" 2>/dev/null | sort >"$scratch/said"
+sort -u "$scratch/said" >"$scratch/list"
+if ! cmp -s "$scratch/said" "$scratch/list"; then
+	echo "$list: declares a name twice: $(uniq -d "$scratch/said" | tr '\n' ' ')"
+	failed=1
+fi
+if grep -vE '^GC_[A-Za-z0-9_]+$' "$scratch/list"; then
+	echo "$list: the lines above are no names of libgc's"
+	failed=1
+fi
+if [ -f "$libgc" ]; then
+	$NM -D --defined-only "$libgc" | awk '$2 != "A" { print $NF }' | sed 's/@.*//' |
+		sort -u >"$scratch/names"
+	compare "$scratch/names" 'is not exported by libgc' 'is missing: libgc exports it'
+else
+	echo "lint-exports: no shared library of libgc: its names are left out"
+fi
+
+libgc_names=$(wc -l <"$scratch/list" | tr -d ' ')
+
+[ "$failed" = 0 ] &&
+	echo "lint-exports: $names names, $malloc_names of malloc, $libgc_names of libgc"
 exit "$failed"

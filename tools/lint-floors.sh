@@ -90,7 +90,7 @@ present=$(find smal -name '*.[ch]' | LC_ALL=C sort)
 		return ""
 	}
 	function of_system(file) {
-		return folder(file) == "smal/os" || folder(file) == "smal/compat"
+		return folder(file) == "smal/os" || file ~ /^smal\/compat\//
 	}
 	$1 == "L" { rank[$2] = ++ranks; next }
 	$1 == "P" { public[$2] = 1; next }

@@ -20,6 +20,7 @@ failed=0
 tree=$scratch/tree
 library=$scratch/libfake.so
 malloc=$scratch/libfake-malloc.so
+libgc=$scratch/libfake-gc.so
 # The lints must see this tree and not the one that is being built.
 top_srcdir=$tree
 top_builddir=$tree
@@ -29,10 +30,10 @@ export top_srcdir top_builddir
 fresh() {
 	cd "$scratch" || exit 99
 	rm -rf "$tree"
-	mkdir -p "$tree/smal/base" "$tree/smal/os" "$tree/smal/compat" "$tree/include/smal" \
-		"$tree/doc/man"
+	mkdir -p "$tree/smal/base" "$tree/smal/os" "$tree/smal/compat/libgc" \
+		"$tree/include/smal" "$tree/doc/man"
 	cd "$tree" || exit 99
-	printf 'include smal/base/local.mk\ninclude smal/os/local.mk\n' >Makefile.am
+	printf 'include smal/%s/local.mk\n' base os compat >Makefile.am
 	printf 'x_SOURCES += smal/base/%s smal/base/%s \\\n\tsmal/base/%s\n' \
 		atomic.h list.h list.c >smal/base/local.mk
 	printf 'x_SOURCES += smal/os/os.h smal/os/os.c\n' >smal/os/local.mk
@@ -41,8 +42,23 @@ fresh() {
 	printf '#include <smal/base/list.h>\n#include <smal/noun.h>\n' >smal/base/list.c
 	printf '#ifndef O\n#define O\n#include <sys/types.h>\n#endif\n' >smal/os/os.h
 	printf '#include "os.h"\n#include <smal/base/list.h>\n#ifdef __linux__\n#endif\n' >smal/os/os.c
-	printf 'smal_malloc_names = malloc \\\n\tfree\nlib_LTLIBRARIES += x.la\n' \
+	printf 'smal_malloc_names = malloc \\\n\tfree\nx_SOURCES += smal/compat/libgc/abi.h\n' \
 		>smal/compat/local.mk
+	cat >smal/compat/libgc/abi.h <<'END'
+#ifndef A
+#define A
+#include <pthread.h>
+typedef void gc_function(void *data);
+#pragma GCC visibility push(default)
+extern int GC_one, *GC_two;
+extern unsigned long GC_many[];
+/* Not this: void GC_not_this(void); */
+void *GC_make(unsigned long bytes,
+              gc_function *function);
+#pragma GCC visibility pop
+void inner(void);
+#endif
+END
 	printf 'include_HEADERS = include/smal.h\npkginclude_HEADERS = include/smal/noun.h\n' \
 		>include/local.mk
 	printf '#ifndef S\n#define S\n#include <smal/noun.h>\n#endif\n' >include/smal.h
@@ -255,11 +271,12 @@ refuses 'an internal header that needs another' 'smal/base/list.h: does not comp
 ##########################
 
 exports() {
-	sh "$tools/lint-exports.sh" "$tree" "$library" "$malloc"
+	sh "$tools/lint-exports.sh" "$tree" "$library" "$malloc" "$libgc"
 }
 
 library "$library" smal_noun_count
 library "$malloc" malloc free
+library "$libgc" GC_one GC_two GC_many GC_make
 fresh
 accepts 'exports' exports
 
@@ -301,6 +318,25 @@ fresh
 sed 's/free/& malloc/' smal/compat/local.mk >list
 mv list smal/compat/local.mk
 refuses 'a name of malloc twice' 'smal_malloc_names says a name twice' exports
+
+fresh
+library "$libgc" GC_one GC_two GC_make
+refuses 'a name of libgc that is not exported' \
+	'smal/compat/libgc/abi.h: GC_many is not exported by libgc' exports
+library "$libgc" GC_one GC_two GC_many GC_make inner
+refuses 'another name than libgc that is exported' \
+	'smal/compat/libgc/abi.h: inner is missing: libgc exports it' exports
+library "$libgc" GC_one GC_two GC_many GC_make
+
+fresh
+sed 's/GC_two/GC_two, GC_one/' smal/compat/libgc/abi.h >abi
+mv abi smal/compat/libgc/abi.h
+refuses 'a name of libgc twice' 'abi.h: declares a name twice: GC_one' exports
+
+fresh
+sed 's/void \*GC_make/void leaked(void);&/' smal/compat/libgc/abi.h >abi
+mv abi smal/compat/libgc/abi.h
+refuses 'a name that is none of libgc' 'the lines above are no names of libgc' exports
 
 ##########################
 # lint-man               #

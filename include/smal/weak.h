@@ -105,6 +105,9 @@ static inline void smal_ephemeron_set(struct smal_ephemeron *ephemeron, void *va
 
 /* ---- A runtime's own weak tables ---- */
 
+struct smal_marker;
+struct smal_type;
+
 /** When a weak function is called, by the order above. */
 enum smal_weak_stage {
 	/** With step 2: what is not marked now is not reachable. */

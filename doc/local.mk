@@ -25,7 +25,7 @@ dist_man_MANS += \
 	doc/man/smal_vector.3 \
 	doc/man/smal_weak.3
 
-EXTRA_DIST += doc/code-index.md doc/tutorial.md doc/design
+EXTRA_DIST += doc/code-index.md doc/tutorial.md doc/from-libgc.md doc/design
 
 # A page is found under the name of each of its functions.
 install-data-hook:

@@ -20,7 +20,7 @@ build=${top_builddir:-$top}
 : "${CC:=cc}" "${CPPFLAGS:=}" "${CFLAGS:=}" "${LDFLAGS:=}"
 scratch=$(mktemp -d) || exit 99
 trap 'rm -rf "$scratch"' EXIT
-[ $# -gt 0 ] || set -- "$top/README" "$top"/doc/man/*.[37]
+[ $# -gt 0 ] || set -- "$top/README" "$top/doc/from-libgc.md" "$top"/doc/man/*.[37]
 failed=0
 count=0
 

@@ -88,6 +88,11 @@ struct smal_gc_options {
 	 *  a second. It is the process's: of several collectors, the first one's counts,
 	 *  and SMAL_OPTIONS before that. */
 	unsigned decay_ms;
+	/** True if huge pages are not asked for (madvise): a program that takes and gives back
+	 *  much memory among others then waits less for the system, and has less of it that it
+	 *  does not use; one that stays large has its addresses translated more slowly. The
+	 *  process's, as decay_ms is. */
+	int plain_pages;
 };
 
 /**

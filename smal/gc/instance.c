@@ -37,21 +37,24 @@ static struct smal_space *process_space(volatile AO_t *place, const struct smal_
 }
 
 /* The two spaces; false if there is no memory for them. */
-static bool process_spaces(unsigned decay_ms, struct smal_space **space, struct smal_space **books)
+static bool process_spaces(const struct smal_gc_options *wanted, struct smal_space **space,
+                           struct smal_space **books)
 {
 	struct smal_space_options options = { 0 };
 
 	/* Two threads that come first together must not both write the options. */
 	smal_os_lock_take(&smal_os_process_lock);
 	options.decay_ms = smal_options()->decay_ms;
-	if (decay_ms != 0 && !smal_options()->decay_given)
-		options.decay_ms = decay_ms;
+	if (wanted->decay_ms != 0 && !smal_options()->decay_given)
+		options.decay_ms = wanted->decay_ms;
 	smal_os_lock_give(&smal_os_process_lock);
 	options.small_pages = true;
 	*books = process_space(&smal_process.books, &options);
 	if (*books == NULL)
 		return false;
 	options.small_pages = false;
+	options.plain_pages = smal_options()->huge == SMAL_HUGE_OFF ||
+	                      (wanted->plain_pages && smal_options()->huge != SMAL_HUGE_ON);
 	options.books = *books;
 	smal_stride_sides(&options);
 	*space = process_space(&smal_process.space, &options);
@@ -151,7 +154,7 @@ enum smal_error smal_gc_create(const struct smal_gc_options *options, struct sma
 	error = options_copy(&copy, options, __func__);
 	if (error != SMAL_OK)
 		return error;
-	if (!process_spaces(copy.decay_ms, &space, &books) || !fork_handlers())
+	if (!process_spaces(&copy, &space, &books) || !fork_handlers())
 		return SMAL_ERROR_NO_MEMORY;
 	SMAL_REQUIRE(copy.stop_signal == 0 || smal_world_handle_signal(copy.stop_signal),
 	             SMAL_ERROR_INVALID, "stop_signal can't be handled", NULL, "signal %d",

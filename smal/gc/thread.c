@@ -81,7 +81,9 @@ static enum smal_error fail_busy(const struct smal_attached *thread, const char 
 	else if (thread->left)
 		why = "the thread has left";
 	else if (thread->parked)
-		why = "the thread waits in another collector";
+		why = smal_atomic_load_u32(&thread->gc->phase) == SMAL_PHASE_COLLECTING
+		              ? "a collection is under way"
+		              : "the thread waits in another collector";
 	return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s", why);
 }
 
@@ -139,7 +141,8 @@ enum smal_error smal_thread_check_slow(const struct smal_thread *public, enum sm
 	/* A signal handler that interrupted libsmal. */
 	if (smal_atomic_load_relaxed_u32(&thread->inside) != 0)
 		return smal_fail(SMAL_ERROR_BUSY, function, "not allowed now", NULL, "%s",
-		                 "inside of libsmal: by a signal handler, or a function of a map's");
+		                 "inside of libsmal: by a signal handler, a function of a map's, "
+		                 "or between hold and release");
 	return SMAL_OK;
 }
 

@@ -13,7 +13,6 @@
  * The space's lock protects segments.
  */
 #include <smal/space/segment.h>
-#include <smal/base/option.h>
 #include <smal/space/space.h>
 
 #include <string.h>
@@ -215,7 +214,7 @@ struct smal_segment *smal_segment_create(struct smal_space *space, size_t bytes)
 	if (provider == &smal_provider_os && space->options.small_pages)
 		smal_os_huge(base, bytes, false);
 	else if (provider == &smal_provider_os && bytes > FIRST_HUGE &&
-	         smal_options()->huge != SMAL_HUGE_OFF)
+	         !space->options.plain_pages)
 		smal_os_huge(base + FIRST_HUGE, bytes - FIRST_HUGE, true);
 	space->reserved_bytes += segment->reservation_bytes;
 	space->mappings++;

@@ -44,6 +44,8 @@ struct smal_space_options {
 	unsigned dirty_part;
 	/* No huge pages: runs are large, and little of them is touched. */
 	bool small_pages;
+	/* Huge pages are not asked for; where the system gives them by itself, it does. */
+	bool plain_pages;
 	/* Bytes of side metadata for each buffer id, or 0. */
 	uint32_t side_bytes[SMAL_SIDES];
 	/* Sides that are committed only where smal_space_commit_side asks: a bit

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The hash function of a map allocates. */
-/* expect: smal: smal_alloc: not allowed now: inside of libsmal: by a signal handler, or a function of a map's */
+/* expect: smal: smal_alloc: not allowed now: inside of libsmal: by a signal handler, a function of a map's, or between hold and release */
 /* ends: abort */
 #include "test/misuse/misuse.h"
 

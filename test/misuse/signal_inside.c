@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A signal handler that interrupts libsmal collects. */
-/* expect: smal: smal_collect: not allowed now: inside of libsmal: by a signal handler, or a function of a map's */
+/* expect: smal: smal_collect: not allowed now: inside of libsmal: by a signal handler, a function of a map's, or between hold and release */
 /* ends: abort */
 #include "test/misuse/misuse.h"
 

@@ -14,7 +14,6 @@ bdw_word GC_gc_no;
 int GC_dont_gc, GC_dont_precollect;
 bdw_resize_proc *GC_on_heap_resize;
 
-struct smal_collection bdw_last;
 uint64_t bdw_pause_sum_ns;
 
 static bdw_plain_proc *start_callback;

@@ -13,8 +13,7 @@
  *   GC_PRINT_STATS        a line for each collection; GC_PRINT_VERBOSE_STATS, alike
  *   GC_LOG_FILE           where it goes instead of standard error
  *   GC_DONT_GC            no collection at all
- *   GC_ALL_INTERIOR_POINTERS, GC_FIND_LEAK: the first is as the call; leaks are not
- *                         looked for
+ *   GC_ALL_INTERIOR_POINTERS  as GC_set_all_interior_pointers(1)
  */
 #include <smal/compat/libgc/libgc.h>
 
@@ -142,6 +141,7 @@ static bool create(void)
 		                           .stop_signal = suspend_signal,
 		                           .markers = markers,
 		                           .decay_ms = DECAY_MS,
+		                           .plain_pages = 1,
 		                           .limit_bytes = limit_bytes };
 	struct smal_gc *gc;
 

@@ -5,7 +5,7 @@
  *   GC_malloc --> local.fast's parcel --> object
  *                    `- slow: init, attach, allocate, finalizers
  *
- *   collection:  BEGIN     start callback              (events.c)
+ *   collection:  BEGIN     start callback              (collect.c)
  *                roots     ranges, client data, push_other_roots  (root.c)
  *                SHORT     disappearing links          (link.c)
  *                FINAL     disclaim, finalizers        (final.c, kind.c)
@@ -190,8 +190,7 @@ extern size_t bdw_expanded;
 void bdw_warn(const char *format, uintptr_t argument);
 /* Of GC_PRINT_STATS: 0, 1 or 2; where messages go. */
 extern int bdw_print_stats, bdw_log_fd;
-/* Counts at the end of the last collection. */
-extern struct smal_collection bdw_last;
+/* How long threads were stopped, in all. */
 extern uint64_t bdw_pause_sum_ns;
 
 /* Memory for the tables, not scanned. */

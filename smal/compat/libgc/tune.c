@@ -13,7 +13,7 @@
 #include <smal/compat/libgc/libgc.h>
 
 enum {
-	PERCENT_OF_ONE = 200,
+	PERCENT_OF_ONE = 240,
 	LEAST_PERCENT = 20,
 	/* The first collection; those of tiny heaps. */
 	LEAST_BYTES = 2 << 20,
@@ -55,7 +55,9 @@ static unsigned percent(void)
 static size_t policy(const struct smal_pace_input *input, void *user)
 {
 	static uint64_t peak;
-	uint64_t live = input->live_bytes + input->external_bytes, target = live + live / 100 * percent(), cheap, again;
+	/* What is outside counts for the target, and not for what it grows by. */
+	uint64_t live = input->live_bytes + input->external_bytes;
+	uint64_t target = live + input->live_bytes / 100 * percent(), cheap, again;
 	double per_ns = (double)input->allocated_bytes / ((double)input->run_ns + 1);
 
 	(void)user;
@@ -63,7 +65,7 @@ static size_t policy(const struct smal_pace_input *input, void *user)
 	cheap = smal_max(smal_min(cheap, CHEAP_MOST), CHEAP_LEAST);
 	target = smal_max(target, live + cheap);
 	peak = smal_max(peak, input->heap_bytes);
-	again = smal_min(peak / 8 * 7, live * 4);
+	again = smal_min(peak / 8 * 7, input->live_bytes * 4);
 	target = smal_max(smal_max(target, again), bdw_expanded);
 	bdw_budget = (size_t)(target - live);
 	/* Beyond a limit the collector's own rule holds. */

@@ -22,9 +22,9 @@
  * that begins builds what it keeps.
  *
  * Slots freed for one kind are no use to another. So that a heap of many sizes
- * does not collect for every buffer it lacks, a further collection waits until half of
- * what lay between what was live and the target has been allocated, and a sixteenth of
- * the target; until then the heap grows beyond it.
+ * does not collect for every buffer it lacks, a further collection waits until three
+ * quarters of what lay between what was live and the target have been allocated, and a
+ * sixteenth of the target; until then the heap grows beyond it.
  *
  * The square root: M. Kirisame, P. Shenoy, P. Panchekha, Optimal heap limits for
  * reducing browser memory use (2022).
@@ -37,10 +37,9 @@ enum {
 	FIXED_BYTES = 64 << 20,
 	BALANCE_BYTES = 1 << 20,
 	GROWTH_PERCENT = 100,
-	/* The share of the target that is allocated between collections, and of what it is
-	 * more than the live bytes; of those, what a heap beyond the soft limit may grow by. */
+	/* The share of the target that is allocated between collections at least; of the live
+	 * bytes, what a heap beyond the soft limit may grow by. */
 	LEAST_SHARE = 16,
-	BUDGET_SHARE = 2,
 	SOFT_SHARE = 8,
 	/* Early collections: how much longer the program runs than they take, and the
 	 * bytes that are allocated meanwhile. */
@@ -292,7 +291,7 @@ bool smal_pace_wants_collection(const struct smal_gc *gc, size_t bytes)
 	if ((gc->options.pace == SMAL_PACE_OFF && gc->policy == NULL) || bytes + heap <= target)
 		return false;
 	return allocated + bytes >= smal_max(target / LEAST_SHARE,
-	                                     smal_atomic_load_relaxed(&gc->budget_bytes) / BUDGET_SHARE);
+	                                     smal_atomic_load_relaxed(&gc->budget_bytes) / 4 * 3);
 }
 
 static enum smal_error pace_check(enum smal_pace pace, unsigned percent, const char *function)

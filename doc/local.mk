@@ -37,6 +37,7 @@ install-data-hook:
 	done
 
 uninstall-hook:
+	rm -f "$(DESTDIR)$(libdir)/libsmal-gc.so"
 	cd $(srcdir)/doc/man && for page in *.3; do \
 		for name in `$(SHELL) ../../tools/man-names.sh $$page`; do \
 			rm -f "$(DESTDIR)$(man3dir)/$$name.3"; \

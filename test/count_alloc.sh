@@ -101,7 +101,7 @@ word 'a pair to be marked, and its scan' 20 155.8 4
 figure 'an object marked and queued, by smal_mark_array' 0 10 50.6 4000 \
 	smal_mark_array array 4000 0 8000 0
 figure 'a word of a stack' 0 3 8.4 20000 collect_counted range 20000 0 40000 0
-figure 'a word of a stack that an object is marked by' 0 20 69 20000 collect_counted found \
+figure 'a word of a stack that an object is marked by' 0 20 72 20000 collect_counted found \
 	20000 0 40000 0
 figure 'the same, into an object' 0 20 67 20000 collect_counted found 20000 8 40000 8
 echo "$passed passed, $failed failed, 0 skipped"

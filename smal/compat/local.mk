@@ -43,6 +43,7 @@ smal_compat_libgc_libgc_la_SOURCES = \
 	smal/compat/libgc/suspend.c \
 	smal/compat/libgc/kind.c \
 	smal/compat/libgc/alloc.c \
+	smal/compat/libgc/debug.c \
 	smal/compat/libgc/typed.c \
 	smal/compat/libgc/link.c \
 	smal/compat/libgc/final.c \
@@ -59,6 +60,12 @@ smal_compat_libgc_libgc_la_LDFLAGS += -Wl,--version-script=$(srcdir)/smal/compat
 smal_compat_libgc_libgc_la_DEPENDENCIES = libsmal-core.la smal/compat/libgc/libgc.map
 endif
 EXTRA_DIST += smal/compat/libgc/libgc.map
+
+# And under a name of ours.
+if SHARED
+install-exec-hook:
+	cd "$(DESTDIR)$(libdir)" && rm -f libsmal-gc.so && $(LN_S) smal/libgc.so.1 libsmal-gc.so
+endif
 
 # Puts a library in front of a program. In the folder of the build it uses the
 # libraries there.

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -165,16 +166,12 @@ pthread_t smal_os_thread(void)
 /* The kernel has put the registers on the stack, above this frame. */
 static void on_signal(int number, siginfo_t *info, void *context)
 {
-	int saved_errno = errno, state;
+	int saved_errno = errno;
 
 	(void)number;
 	(void)info;
 	(void)context;
-	/* Where it came in the middle of a call that waits, the thread may be cancelled at any
-	 * instruction: not in here. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))((uintptr_t)__builtin_frame_address(0));
-	pthread_setcancelstate(state, NULL);
 	errno = saved_errno;
 }
 
@@ -184,7 +181,10 @@ bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low))
 
 	smal_atomic_store(&signal_handler, (uintptr_t)handler);
 	action.sa_sigaction = on_signal;
-	sigfillset(&action.sa_mask);
+	/* All, and the C library's own, which sigfillset leaves out: where a call that waits was
+	 * interrupted, one of them cancels the thread at any instruction. Not in here; it comes
+	 * when the handler has returned. */
+	memset(&action.sa_mask, 0xff, sizeof action.sa_mask);
 	return sigaction(number, &action, NULL) == 0;
 }
 

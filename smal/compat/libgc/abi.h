@@ -294,8 +294,7 @@ void GC_allow_register_threads(void);
 int GC_register_my_thread(const struct bdw_stack_base *base);
 int GC_unregister_my_thread(void);
 int GC_thread_is_registered(void);
-void GC_register_altstack(void *stack, size_t stack_bytes, void *alternate,
-                          size_t alternate_bytes);
+void GC_register_altstack(void *stack, size_t stack_bytes, void *alternate, size_t alternate_bytes);
 int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_function *start,
                       void *argument);
 int GC_pthread_join(pthread_t thread, void **result);

@@ -5,10 +5,6 @@
  * The inline path (bdw_alloc) takes the next slot of the thread's parcel. All else is
  * here: a thread that is not attached, or in GC_do_blocking; a parcel that is used up,
  * where a collection may run, and finalizers after it; large objects; no memory.
- *
- * Debugging variants are the plain ones: what they look for, a checker of smal's finds
- * without another build (SMAL_OPTIONS, smal_error_set_sink), and a wrong pointer to
- * GC_free is told to the warning procedure in each case.
  */
 #include <smal/compat/libgc/libgc.h>
 
@@ -28,7 +24,6 @@ static void *oom_by_default(size_t bytes)
 }
 
 bdw_oom_proc *GC_oom_fn = oom_by_default;
-const size_t GC_debug_header_size;
 
 /* ---- The slow path ---- */
 
@@ -388,96 +383,4 @@ void GC_end_stubborn_change(const void *object)
 void GC_ptr_store_and_dirty(void *slot, const void *pointer)
 {
 	*(const void **)slot = pointer;
-}
-
-/* ---- With what debugging adds elsewhere ---- */
-
-void *GC_debug_malloc(size_t bytes)
-{
-	return GC_malloc(bytes);
-}
-
-void *GC_debug_malloc_atomic(size_t bytes)
-{
-	return GC_malloc_atomic(bytes);
-}
-
-void *GC_debug_malloc_uncollectable(size_t bytes)
-{
-	return GC_malloc_uncollectable(bytes);
-}
-
-void *GC_debug_malloc_atomic_uncollectable(size_t bytes)
-{
-	return GC_malloc_atomic_uncollectable(bytes);
-}
-
-void *GC_debug_malloc_stubborn(size_t bytes)
-{
-	return GC_malloc(bytes);
-}
-
-void *GC_debug_malloc_ignore_off_page(size_t bytes)
-{
-	return GC_malloc(bytes);
-}
-
-void *GC_debug_malloc_atomic_ignore_off_page(size_t bytes)
-{
-	return GC_malloc_atomic(bytes);
-}
-
-void *GC_debug_malloc_replacement(size_t bytes)
-{
-	return GC_malloc(bytes);
-}
-
-void *GC_debug_generic_or_special_malloc(size_t bytes, int kind)
-{
-	return GC_generic_malloc(bytes, kind);
-}
-
-char *GC_debug_strdup(const char *text)
-{
-	return GC_strdup(text);
-}
-
-char *GC_debug_strndup(const char *text, size_t most)
-{
-	return GC_strndup(text, most);
-}
-
-void *GC_debug_realloc(void *object, size_t bytes)
-{
-	return GC_realloc(object, bytes);
-}
-
-void *GC_debug_realloc_replacement(void *object, size_t bytes)
-{
-	return GC_realloc(object, bytes);
-}
-
-void GC_debug_free(void *object)
-{
-	GC_free(object);
-}
-
-void GC_debug_change_stubborn(const void *object)
-{
-	(void)object;
-}
-
-void GC_debug_end_stubborn_change(const void *object)
-{
-	(void)object;
-}
-
-void GC_debug_ptr_store_and_dirty(void *slot, const void *pointer)
-{
-	GC_ptr_store_and_dirty(slot, pointer);
-}
-
-size_t GC_get_debug_header_size(void)
-{
-	return 0;
 }

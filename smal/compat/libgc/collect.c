@@ -76,7 +76,7 @@ void bdw_event(enum smal_event event, void *user)
 	(void)user;
 	switch (event) {
 	case SMAL_EVENT_BEGIN:
-		bdw_local.depth++;
+		bdw_local.collecting = true;
 		if (start_callback != NULL)
 			start_callback();
 		tell(BDW_EVENT_START);
@@ -101,7 +101,7 @@ void bdw_event(enum smal_event event, void *user)
 		tell(BDW_EVENT_POST_START_WORLD);
 		tell(BDW_EVENT_END);
 		print_stats();
-		bdw_local.depth--;
+		bdw_local.collecting = false;
 		break;
 	}
 }
@@ -152,9 +152,14 @@ bdw_resize_proc *GC_get_on_heap_resize(void)
 static bool collect(bool trim)
 {
 	bool was_blocking, done = false;
-	struct smal_thread *thread = bdw_wake(&was_blocking);
-	unsigned depth = bdw_lock_drop();
+	struct smal_thread *thread;
+	unsigned depth;
 
+	/* In a callback of a collection: that is one. */
+	if (bdw_local.collecting)
+		return false;
+	thread = bdw_wake(&was_blocking);
+	depth = bdw_lock_drop();
 	if (thread != NULL && GC_dont_gc == 0) {
 		done = smal_collect(thread) == SMAL_OK;
 		if (trim)
@@ -168,9 +173,7 @@ static bool collect(bool trim)
 
 void GC_gcollect(void)
 {
-	/* In a callback of a collection: that is one. */
-	if (bdw_marker == NULL)
-		collect(false);
+	collect(false);
 }
 
 void GC_gcollect_and_unmap(void)
@@ -239,23 +242,22 @@ void bdw_set_automatic(void)
 		smal_gc_set_automatic(bdw_gc, bdw_automatic && !automatic_off);
 }
 
+/* A program may call these before all others, and set what counts only then. */
 void GC_disable(void)
 {
-	bdw_lock();
-	GC_dont_gc++;
-	bdw_unlock();
-	bdw_set_automatic();
+	__atomic_add_fetch(&GC_dont_gc, 1, __ATOMIC_SEQ_CST);
+	if (bdw_gc != NULL)
+		bdw_set_automatic();
 }
 
 void GC_enable(void)
 {
-	bdw_lock();
-	if (GC_dont_gc > 0)
-		GC_dont_gc--;
-	else
-		bdw_warn("GC Warning: GC_enable without GC_disable: %p\n", (bdw_word)GC_dont_gc);
-	bdw_unlock();
-	bdw_set_automatic();
+	if (__atomic_fetch_sub(&GC_dont_gc, 1, __ATOMIC_SEQ_CST) <= 0) {
+		__atomic_add_fetch(&GC_dont_gc, 1, __ATOMIC_SEQ_CST);
+		bdw_warn("GC Warning: GC_enable without GC_disable: %p\n", 0);
+	}
+	if (bdw_gc != NULL)
+		bdw_set_automatic();
 }
 
 int GC_is_disabled(void)
@@ -266,7 +268,8 @@ int GC_is_disabled(void)
 void GC_set_disable_automatic_collection(int flag)
 {
 	automatic_off = flag;
-	bdw_set_automatic();
+	if (bdw_gc != NULL)
+		bdw_set_automatic();
 }
 
 int GC_get_disable_automatic_collection(void)

@@ -115,7 +115,7 @@ static bool register_locked(const struct registration *new)
 
 	if (!grow())
 		return false;
-	at = find((uintptr_t)new->object);
+	at = find((uintptr_t) new->object);
 	entry = *at;
 	if (new->function == NULL) {
 		give_old(new, entry);
@@ -132,7 +132,7 @@ static bool register_locked(const struct registration *new)
 		if (entry == NULL)
 			return false;
 		give_old(new, NULL);
-		entry->object = (uintptr_t)new->object;
+		entry->object = (uintptr_t) new->object;
 		*at = entry;
 		count++;
 		smal_external(bdw_gc, OUTSIDE_BYTES);
@@ -151,7 +151,7 @@ static void register_as(const struct registration *new)
 	bool done;
 
 	bdw_lock();
-	if (bdw_local.thread == NULL || smal_find(bdw_gc, (uintptr_t)new->object) != new->object ||
+	if (bdw_local.thread == NULL || smal_find(bdw_gc, (uintptr_t) new->object) != new->object ||
 	    new->object == NULL) {
 		give_old(new, NULL);
 		done = true;
@@ -166,7 +166,8 @@ static void register_as(const struct registration *new)
 void GC_register_finalizer(void *object, bdw_finalizer *function, void *data,
                            bdw_finalizer **old_function, void **old_data)
 {
-	register_as(&(struct registration){ object, function, data, old_function, old_data, NORMAL });
+	register_as(
+		&(struct registration){ object, function, data, old_function, old_data, NORMAL });
 }
 
 void GC_register_finalizer_ignore_self(void *object, bdw_finalizer *function, void *data,
@@ -179,7 +180,8 @@ void GC_register_finalizer_ignore_self(void *object, bdw_finalizer *function, vo
 void GC_register_finalizer_no_order(void *object, bdw_finalizer *function, void *data,
                                     bdw_finalizer **old_function, void **old_data)
 {
-	register_as(&(struct registration){ object, function, data, old_function, old_data, NO_ORDER });
+	register_as(
+		&(struct registration){ object, function, data, old_function, old_data, NO_ORDER });
 }
 
 void GC_register_finalizer_unreachable(void *object, bdw_finalizer *function, void *data,
@@ -187,30 +189,6 @@ void GC_register_finalizer_unreachable(void *object, bdw_finalizer *function, vo
 {
 	register_as(&(struct registration){ object, function, data, old_function, old_data,
 	                                    UNREACHABLE });
-}
-
-void GC_debug_register_finalizer(void *object, bdw_finalizer *function, void *data,
-                                 bdw_finalizer **old_function, void **old_data)
-{
-	GC_register_finalizer(object, function, data, old_function, old_data);
-}
-
-void GC_debug_register_finalizer_ignore_self(void *object, bdw_finalizer *function, void *data,
-                                             bdw_finalizer **old_function, void **old_data)
-{
-	GC_register_finalizer_ignore_self(object, function, data, old_function, old_data);
-}
-
-void GC_debug_register_finalizer_no_order(void *object, bdw_finalizer *function, void *data,
-                                          bdw_finalizer **old_function, void **old_data)
-{
-	GC_register_finalizer_no_order(object, function, data, old_function, old_data);
-}
-
-void GC_debug_register_finalizer_unreachable(void *object, bdw_finalizer *function, void *data,
-                                             bdw_finalizer **old_function, void **old_data)
-{
-	GC_register_finalizer_unreachable(object, function, data, old_function, old_data);
 }
 
 /* ---- In a collection ---- */
@@ -248,7 +226,8 @@ static void mark_in_order(struct smal_marker *marker)
 {
 	for (size_t i = 0; i <= head_mask; i++) {
 		for (const struct entry *at = heads[i]; at != NULL; at = at->next) {
-			if (at->order == NO_ORDER || smal_is_marked(marker, (const void *)at->object))
+			if (at->order == NO_ORDER ||
+			    smal_is_marked(marker, (const void *)at->object))
 				continue;
 			if (at->order == IGNORE_SELF)
 				mark_others(marker, at->object);
@@ -256,7 +235,8 @@ static void mark_in_order(struct smal_marker *marker)
 				smal_mark_referents(marker, (const void *)at->object);
 			smal_mark_onward(marker);
 			if (smal_is_marked(marker, (const void *)at->object))
-				bdw_warn("GC Warning: Finalization cycle involving %p\n", at->object);
+				bdw_warn("GC Warning: Finalization cycle involving %p\n",
+				         at->object);
 		}
 	}
 }
@@ -407,7 +387,8 @@ void bdw_notify(void)
 	const struct bdw_local *local = &bdw_local;
 	bdw_plain_proc *notifier;
 
-	if (SMAL_LIKELY(bdw_ready == 0) || local->depth != 0 || local->finalizing != 0)
+	if (SMAL_LIKELY(bdw_ready == 0) || local->depth != 0 || local->finalizing != 0 ||
+	    local->collecting)
 		return;
 	if (!GC_finalize_on_demand) {
 		GC_invoke_finalizers();

@@ -109,8 +109,8 @@ static void on_report(const struct smal_report *report, void *user)
 	char text[256];
 
 	(void)user;
-	snprintf(text, sizeof text, "GC Warning: %s: %s: %%p is %s\n", report->function, report->what,
-	         report->detail);
+	snprintf(text, sizeof text, "GC Warning: %s: %s: %%p is %s\n", report->function,
+	         report->what, report->detail);
 	bdw_warn(text, (uintptr_t)report->pointer);
 }
 
@@ -159,8 +159,8 @@ static bool create(void)
 		return false;
 	}
 	bdw_pace();
-	smal_gc_set_automatic(gc, GC_dont_gc == 0);
 	bdw_automatic = GC_dont_gc == 0;
+	smal_gc_set_automatic(gc, bdw_automatic && !GC_get_disable_automatic_collection());
 	return true;
 }
 
@@ -176,6 +176,8 @@ bool bdw_init(void)
 	if (!made) {
 		read_environment();
 		made = create();
+		if (made)
+			bdw_fork_init();
 		__atomic_store_n(&done, made, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&init_mutex);

@@ -45,7 +45,8 @@ static bdw_word per_object(const void *object, bdw_word descr)
 	const char *table;
 
 	if ((intptr_t)descr >= 0)
-		return *(const bdw_word *)(const void *)((const char *)object + descr - TAG_PER_OBJECT);
+		return *(const bdw_word *)(const void *)((const char *)object + descr -
+		                                         TAG_PER_OBJECT);
 	table = *(const char *const *)object;
 	if (table == NULL)
 		return 0;
@@ -101,16 +102,16 @@ static void mark_as(unsigned number, struct smal_marker *marker, void *object)
 	bdw_descr_mark(marker, object, descr);
 }
 
-#define MARK(number)                                                       \
+#define MARK(number)                                                         \
 	static void *mark_##number(struct smal_marker *marker, void *object) \
 	{                                                                    \
 		mark_as(number, marker, object);                             \
 		return NULL;                                                 \
 	}
-#define MARK_EACH(x)                                                                              \
-	x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7) x(8) x(9) x(10) x(11) x(12) x(13) x(14) x(15)     \
-	x(16) x(17) x(18) x(19) x(20) x(21) x(22) x(23) x(24) x(25) x(26) x(27) x(28) x(29) x(30) \
-	x(31)
+#define MARK_EACH(x)                                                                          \
+	x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7) x(8) x(9) x(10) x(11) x(12) x(13) x(14) x(15) \
+		x(16) x(17) x(18) x(19) x(20) x(21) x(22) x(23) x(24) x(25) x(26) x(27) x(28) \
+			x(29) x(30) x(31)
 #define MARK_NAME(number) mark_##number,
 
 MARK_EACH(MARK)

@@ -36,8 +36,10 @@ struct bdw_local {
 	struct smal_thread *thread;
 	/* How often the lock is held; how often finalizers are running. */
 	unsigned depth, finalizing;
-	/* In GC_do_blocking; registered by the program; its destructors run. */
-	bool blocking, registered, ending;
+	/* In GC_do_blocking; registered by the program; its destructors run; in the list. */
+	bool blocking, registered, ending, listed;
+	/* It runs a collection: nobody else has the lock, and it needs none. */
+	bool collecting;
 	/* The lock was taken in GC_do_blocking, which goes on afterwards. */
 	bool was_blocking;
 	/* The cold end of its stack, as the program says; where that stands. */
@@ -55,6 +57,8 @@ extern __thread struct bdw_local bdw_local
 /* All that are attached, and what the list is changed with. */
 extern struct bdw_local *bdw_attached;
 extern pthread_mutex_t bdw_list_mutex;
+
+void bdw_fork_init(void);
 
 /* The calling thread, attached and not blocking: initializes, attaches. (thread.c) */
 struct smal_thread *bdw_thread(void);

@@ -15,8 +15,9 @@
 /* What the program has asked for beforehand is heap, if free. */
 size_t GC_get_heap_size(void)
 {
-	return bdw_gc != NULL ? smal_max(smal_gc_heap_bytes(bdw_gc), smal_max(bdw_expanded, 1 << 16))
-	                      : 0;
+	return bdw_gc != NULL
+	               ? smal_max(smal_gc_heap_bytes(bdw_gc), smal_max(bdw_expanded, 1 << 16))
+	               : 0;
 }
 
 static void get_stats(struct smal_gc_stats *stats)
@@ -24,7 +25,7 @@ static void get_stats(struct smal_gc_stats *stats)
 	unsigned depth = bdw_lock_drop();
 
 	*stats = (struct smal_gc_stats){ 0 };
-	if (bdw_gc != NULL)
+	if (bdw_gc != NULL && !bdw_local.collecting)
 		smal_gc_get_stats(bdw_gc, stats);
 	bdw_lock_retake(depth);
 }
@@ -225,7 +226,6 @@ void GC_ignore_warn_proc(char *format, bdw_word argument)
 
 void GC_set_warn_proc(bdw_warn_proc *proc)
 {
-	bdw_thread();
 	warn_proc = proc;
 }
 

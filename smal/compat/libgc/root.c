@@ -153,7 +153,8 @@ void bdw_roots_mark(struct smal_marker *marker, void *user)
 {
 	(void)user;
 	for (size_t i = 0; i < range_count; i++)
-		smal_mark_range(marker, (const void *)ranges[i].base, (const void *)ranges[i].limit);
+		smal_mark_range(marker, (const void *)ranges[i].base,
+		                (const void *)ranges[i].limit);
 	bdw_finalizers_mark(marker);
 	bdw_created_mark(marker);
 	bdw_togglerefs_mark(marker);
@@ -275,13 +276,12 @@ int GC_get_kind_and_size(const void *object, size_t *bytes)
  * that is larger, all do from then on, into objects that are allocated from then on. */
 void GC_register_displacement(size_t offset)
 {
-	if (offset >= 16 && !GC_all_interior_pointers && bdw_thread() != NULL)
+	if (offset < 16 || GC_all_interior_pointers)
+		return;
+	if (bdw_gc == NULL)
+		bdw_interior = true;
+	else
 		bdw_kinds_make_interior();
-}
-
-void GC_debug_register_displacement(size_t offset)
-{
-	GC_register_displacement(offset);
 }
 
 void GC_set_all_interior_pointers(int flag)
@@ -289,7 +289,8 @@ void GC_set_all_interior_pointers(int flag)
 	if (bdw_gc == NULL)
 		GC_all_interior_pointers = flag != 0;
 	else if (flag && !GC_all_interior_pointers)
-		bdw_warn("GC Warning: interior pointers are asked for too late: %p\n", (bdw_word)flag);
+		bdw_warn("GC Warning: interior pointers are asked for too late: %p\n",
+		         (bdw_word)flag);
 }
 
 int GC_get_all_interior_pointers(void)
@@ -363,8 +364,7 @@ void *GC_is_valid_displacement(void *pointer)
 {
 	const void *base = GC_base(pointer);
 
-	if (base != NULL && !GC_all_interior_pointers &&
-	    (uintptr_t)pointer - (uintptr_t)base >= 16)
+	if (base != NULL && !GC_all_interior_pointers && (uintptr_t)pointer - (uintptr_t)base >= 16)
 		GC_is_valid_displacement_print_proc(pointer);
 	return pointer;
 }

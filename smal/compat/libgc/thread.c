@@ -31,10 +31,14 @@ static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 
 /* ---- Attaching ---- */
 
+/* Not a thread that ends: nobody would take it out. */
 static void list_insert(struct bdw_local *local)
 {
 	bool first;
 
+	if (local->ending)
+		return;
+	local->listed = true;
 	pthread_mutex_lock(&bdw_list_mutex);
 	first = bdw_attached == NULL;
 	local->next = bdw_attached;
@@ -54,6 +58,9 @@ static void list_insert(struct bdw_local *local)
 
 static void list_remove(struct bdw_local *local)
 {
+	if (!local->listed)
+		return;
+	local->listed = false;
 	pthread_mutex_lock(&bdw_list_mutex);
 	if (local->prev != NULL)
 		local->prev->next = local->next;
@@ -199,7 +206,7 @@ void bdw_lock(void)
 {
 	struct bdw_local *local = &bdw_local;
 
-	if (local->depth++ != 0)
+	if (local->collecting || local->depth++ != 0)
 		return;
 	if (bdw_wake(&local->was_blocking) == NULL)
 		return;
@@ -212,7 +219,7 @@ void bdw_unlock(void)
 {
 	struct bdw_local *local = &bdw_local;
 
-	if (--local->depth != 0 || local->thread == NULL)
+	if (local->collecting || --local->depth != 0 || local->thread == NULL)
 		return;
 	if (bdw_shared)
 		pthread_mutex_unlock(&lock_mutex);
@@ -225,7 +232,7 @@ unsigned bdw_lock_drop(void)
 	struct bdw_local *local = &bdw_local;
 	unsigned depth = local->depth;
 
-	if (SMAL_LIKELY(depth == 0))
+	if (SMAL_LIKELY(depth == 0) || local->collecting)
 		return 0;
 	local->depth = 0;
 	if (bdw_shared)
@@ -296,8 +303,7 @@ void GC_set_stackbottom(void *handle, const struct bdw_stack_base *base)
 }
 
 /* Signal stacks are found by themselves. */
-void GC_register_altstack(void *stack, size_t stack_bytes, void *alternate,
-                          size_t alternate_bytes)
+void GC_register_altstack(void *stack, size_t stack_bytes, void *alternate, size_t alternate_bytes)
 {
 	(void)stack;
 	(void)stack_bytes;
@@ -372,7 +378,32 @@ int GC_thread_is_registered(void)
 	return bdw_local.thread != NULL;
 }
 
-/* ---- Fork: libsmal's own handlers do all of it ---- */
+/* ---- Fork: libsmal's own handlers do all but for the list ---- */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&bdw_list_mutex);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&bdw_list_mutex);
+}
+
+/* The other threads are gone, and what was theirs will be somebody else's. */
+static void in_child(void)
+{
+	struct bdw_local *local = &bdw_local;
+
+	local->next = local->prev = NULL;
+	bdw_attached = local->listed ? local : NULL;
+	pthread_mutex_init(&bdw_list_mutex, NULL);
+}
+
+void bdw_fork_init(void)
+{
+	pthread_atfork(before_fork, after_fork, in_child);
+}
 
 void GC_set_handle_fork(int flag)
 {

@@ -167,7 +167,8 @@ static struct smal_type *layout_type(bdw_word descr, size_t bytes, size_t repeat
 
 static struct layout *layout_find(bdw_word descr, size_t bytes, size_t repeat_bytes)
 {
-	size_t hash = (size_t)((descr ^ bytes * 31 ^ repeat_bytes * 127) * (bdw_word)0x9e3779b97f4a7c15u >>
+	size_t hash = (size_t)((descr ^ bytes * 31 ^ repeat_bytes * 127) *
+	                               (bdw_word)0x9e3779b97f4a7c15u >>
 	                       (WORD_BITS - 12));
 	struct layout *layout = &layouts[hash % TABLE];
 

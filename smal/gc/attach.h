@@ -237,6 +237,9 @@ void smal_thread_forget(struct smal_attached *thread);
 /* Ends a hole: what was claimed and not used is free again. */
 void smal_hole_close(struct smal_attached *thread, struct smal_hole *hole);
 void smal_holes_close(struct smal_attached *thread);
+/* Those alone whose windows are used up: a thread that was stopped by a signal may be
+ * about to take the next object of another one. */
+void smal_holes_close_used(struct smal_attached *thread);
 
 /* ---- Stacks (fiber.c) ---- */
 

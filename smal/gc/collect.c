@@ -451,8 +451,9 @@ static void set_torture(struct smal_gc *gc, uintptr_t low, void *argument)
 	gc->torture = *(const unsigned *)argument;
 	SMAL_EACH_THREAD(gc, thread) {
 		thread->torture_left = gc->torture;
-		/* Windows that are open would be used up without being asked. */
-		smal_holes_close(thread);
+		/* Windows that are open would be used up without being asked; others' are. */
+		if (thread == smal_attached_self(gc))
+			smal_holes_close(thread);
 	}
 }
 

@@ -163,8 +163,12 @@ void smal_sweep_empty(struct smal_gc *gc)
 {
 	size_t heap_bytes = 0;
 
-	SMAL_EACH_THREAD(gc, thread)
-		smal_holes_close(thread);
+	SMAL_EACH_THREAD(gc, thread) {
+		if (thread == smal_attached_self(gc))
+			smal_holes_close(thread);
+		else
+			smal_holes_close_used(thread);
+	}
 	SMAL_EACH_KIND(gc, kind) {
 		SMAL_LIST_EACH_SAFE(link, &kind->stride.room) {
 			struct smal_buffer *buffer =

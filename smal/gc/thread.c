@@ -367,21 +367,33 @@ void smal_holes_close(struct smal_attached *thread)
 		smal_hole_close(thread, SMAL_CONTAINER(link, struct smal_hole, link));
 }
 
+void smal_holes_close_used(struct smal_attached *thread)
+{
+	SMAL_LIST_EACH_SAFE(link, &thread->active) {
+		struct smal_hole *hole = SMAL_CONTAINER(link, struct smal_hole, link);
+		uintptr_t base, limit;
+
+		if (!window_ahead(thread, hole, &base, &limit))
+			smal_hole_close(thread, hole);
+	}
+}
+
 void smal_thread_retract(struct smal_attached *thread)
 {
 	SMAL_LIST_EACH_SAFE(link, &thread->active) {
 		struct smal_hole *hole = SMAL_CONTAINER(link, struct smal_hole, link);
 		uintptr_t base, limit;
 
-		/* One that has not been used since the last time: its buffer may be wanted
-		 * elsewhere, or by nobody. */
-		if (hole->counts.claimed_slots == 0) {
-			smal_hole_close(thread, hole);
+		/* One that has not been used since the last time, and has nothing at hand: its
+		 * buffer may be wanted elsewhere, or by nobody. */
+		if (!window_ahead(thread, hole, &base, &limit)) {
+			if (hole->counts.claimed_slots == 0)
+				smal_hole_close(thread, hole);
+			else
+				counts_fold(hole->kind, hole);
 			continue;
 		}
 		counts_fold(hole->kind, hole);
-		if (!window_ahead(thread, hole, &base, &limit))
-			continue;
 		smal_buffer_free_slots(hole->window_buffer, base, limit);
 		/* An allocation in a callback must call in, and be refused. */
 		hole_parcel(thread, hole)->limit = 0;

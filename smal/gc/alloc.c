@@ -147,7 +147,9 @@ static bool provide(struct smal_attached *thread, struct smal_hole *hole)
 	enum smal_error error = thread->error;
 
 	do {
-		bool collected = false, done = smal_window_refill(thread, hole);
+		/* A collection gives holes up: it is looked for anew each time. */
+		bool collected = false;
+		bool done = smal_window_refill(thread, smal_hole_of(thread, kind));
 
 		if (!done && smal_pace_wants_collection(thread->gc, bytes))
 			collected = collect(thread);

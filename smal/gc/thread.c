@@ -384,10 +384,11 @@ void smal_thread_retract(struct smal_attached *thread)
 		struct smal_hole *hole = SMAL_CONTAINER(link, struct smal_hole, link);
 		uintptr_t base, limit;
 
-		/* One that has not been used since the last time, and has nothing at hand: its
-		 * buffer may be wanted elsewhere, or by nobody. */
+		/* One of large slots that has not been used since the last time, and has nothing
+		 * at hand: nobody may want its buffer. */
 		if (!window_ahead(thread, hole, &base, &limit)) {
-			if (hole->counts.claimed_slots == 0)
+			if (hole->counts.claimed_slots == 0 &&
+			    hole->kind->stride.buffer_bytes != SMAL_ID_BYTES)
 				smal_hole_close(thread, hole);
 			else
 				counts_fold(hole->kind, hole);

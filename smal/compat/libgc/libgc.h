@@ -38,6 +38,8 @@ struct bdw_local {
 	unsigned depth, finalizing;
 	/* In GC_do_blocking; registered by the program; its destructors run; in the list. */
 	bool blocking, registered, ending, listed;
+	/* The lock is held with its mutex. */
+	bool has_mutex;
 	/* It runs a collection: nobody else has the lock, and it needs none. */
 	bool collecting;
 	/* The lock was taken in GC_do_blocking, which goes on afterwards. */

@@ -202,6 +202,25 @@ struct smal_thread *bdw_thread(void)
 
 /* ---- The lock ---- */
 
+static void take(struct bdw_local *local)
+{
+	smal_thread_hold(local->thread);
+	if (bdw_shared) {
+		pthread_mutex_lock(&lock_mutex);
+		local->has_mutex = true;
+	}
+}
+
+/* A second thread may have come since, which waits for this. */
+static void give(struct bdw_local *local)
+{
+	if (local->has_mutex) {
+		local->has_mutex = false;
+		pthread_mutex_unlock(&lock_mutex);
+	}
+	smal_thread_release(local->thread);
+}
+
 void bdw_lock(void)
 {
 	struct bdw_local *local = &bdw_local;
@@ -210,9 +229,7 @@ void bdw_lock(void)
 		return;
 	if (bdw_wake(&local->was_blocking) == NULL)
 		return;
-	smal_thread_hold(local->thread);
-	if (bdw_shared)
-		pthread_mutex_lock(&lock_mutex);
+	take(local);
 }
 
 void bdw_unlock(void)
@@ -221,9 +238,7 @@ void bdw_unlock(void)
 
 	if (local->collecting || --local->depth != 0 || local->thread == NULL)
 		return;
-	if (bdw_shared)
-		pthread_mutex_unlock(&lock_mutex);
-	smal_thread_release(local->thread);
+	give(local);
 	bdw_resume(local->was_blocking);
 }
 
@@ -235,9 +250,7 @@ unsigned bdw_lock_drop(void)
 	if (SMAL_LIKELY(depth == 0) || local->collecting)
 		return 0;
 	local->depth = 0;
-	if (bdw_shared)
-		pthread_mutex_unlock(&lock_mutex);
-	smal_thread_release(local->thread);
+	give(local);
 	return depth;
 }
 
@@ -247,9 +260,7 @@ void bdw_lock_retake(unsigned depth)
 
 	if (SMAL_LIKELY(depth == 0))
 		return;
-	smal_thread_hold(local->thread);
-	if (bdw_shared)
-		pthread_mutex_lock(&lock_mutex);
+	take(local);
 	local->depth = depth;
 }
 

@@ -5,56 +5,8 @@
  * when the library's own weak things are dealt with, as <smal/weak.h> says. (How it finds
  * what to mark is check_own_final.c.)
  */
-#include <smal/gc/gc.h>
+#include "test/own.h"
 
-#include "test/collector.h"
-
-#include <string.h>
-
-enum { STAGES = SMAL_WEAK_LONG_STAGE + 1 };
-
-static struct smal_type *pair, *text, *array;
-/* Calls in this collection; the test's own part. */
-static unsigned calls;
-static void (*on_stage)(struct smal_marker *marker, enum smal_weak_stage stage);
-
-static void weak(struct smal_marker *marker, enum smal_weak_stage stage, void *user)
-{
-	EXPECT(user == &calls);
-	EXPECT(calls++ == (unsigned)stage);
-	if (on_stage != NULL)
-		on_stage(marker, stage);
-}
-
-/* Without torture: what is only hidden must stay until it is asked about. */
-static void begin(void)
-{
-	heap_begin_exact();
-	smal_gc_set_torture(gc, 0);
-	pair = heap_pair_type();
-	text = heap_text_type();
-	array = heap_array_type();
-	on_stage = NULL;
-	ck_assert_int_eq(smal_gc_set_weak(gc, weak, &calls), SMAL_OK);
-}
-
-static void collect(void)
-{
-	calls = 0;
-	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
-	ck_assert_uint_eq(calls, STAGES);
-	heap_check();
-}
-
-static void **cons(void *a, void *b)
-{
-	calls = 0;
-	return heap_cons(pair, a, b);
-}
-
-static bool is_live(uintptr_t word)
-{
-	return smal_type_of((void *)~word) != NULL;
 }
 
 /* ---- Stages ---- */

@@ -438,7 +438,7 @@ check_LTLIBRARIES += test/libsupport.la
 test_libsupport_la_SOURCES = test/support.h test/support.c test/collector.h test/collector.c \
 	test/fault.h test/fault.c test/nomem.h test/nomem.c test/ground.h test/ground.c \
 	test/crew.h test/crew.c test/coroutine.h test/coroutine.c test/hidden.h test/hidden.c \
-	test/granule.h test/granule.c test/barriers.h test/barriers.c \
+	test/own.h test/granule.h test/granule.c test/barriers.h test/barriers.c \
 	test/hold.h test/notice.h test/notice.c test/starve.h test/starve.c \
 	test/heaps.h test/heaps.c test/vectors.h test/vectors.c \
 	test/handles.h test/handles.c test/team.h test/team.c

@@ -65,8 +65,9 @@ SMAL_API void smal_gc_get_stats(struct smal_gc *gc, struct smal_gc_stats *stats)
  *  callbacks. */
 SMAL_API size_t smal_gc_heap_bytes(const struct smal_gc *gc);
 
-/** Bytes that were allocated since the last collection, but for what threads have not told
- *  yet (up to 64 KiB each). As above. */
+/** About how many bytes were allocated, or declared by smal_external, since the last
+ *  collection: threads tell in pieces of 64 KiB, and what was at hand before it does not
+ *  count. As above. */
 SMAL_API size_t smal_gc_fresh_bytes(const struct smal_gc *gc);
 
 /** The memory of the process. Any thread. */

@@ -29,7 +29,8 @@ static SMAL_ALWAYS_INLINE void prefetch_marks(const struct smal_view *view, cons
 }
 
 /* The words [words, limit) of an array. Many are sparse, or filled with one value: eight
- * words that are alike cost little more than one. In others, what comes next is known long before. */
+ * words that are alike cost little more than one. In others, what comes next is known
+ * long before. */
 static SMAL_ALWAYS_INLINE uintptr_t *scan_array(struct smal_marker *marker,
                                                 const struct smal_view *view,
                                                 const uintptr_t *words, const uintptr_t *limit,

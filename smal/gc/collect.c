@@ -321,6 +321,7 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 
 bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 {
+	static const struct smal_world_steps steps = { begin, collect_stopped, end };
 	struct smal_gc *gc = thread->gc;
 	struct pause pause = { .collection = { .on_demand = on_demand,
 		                               .start_ns = smal_os_clock_ns() } };
@@ -332,7 +333,7 @@ bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 	before = gc->stats.collections;
 	smal_statics_gather(thread, &pause.statics);
 	pause.room.helpers = crew_for(gc);
-	done = smal_world_collect(gc, before, &(struct smal_world_steps){ begin, collect_stopped, end }, &pause);
+	done = smal_world_collect(gc, before, &steps, &pause);
 	smal_statics_release(thread, &pause.statics);
 	if (!done)
 		return false;

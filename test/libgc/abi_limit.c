@@ -224,7 +224,8 @@ static void drop(size_t n)
 
 static const size_t filling[] = { 16, 100, 2000, 10000, 1 << 20 };
 
-/* As many objects as ought to fit do (a limit may be missed by a little); then the function is asked; what is dropped can be
+/* As many objects as ought to fit do (a limit may be missed by a little); then the function
+ * is asked; what is dropped can be
  * had again. */
 START_TEST(test_limit)
 {

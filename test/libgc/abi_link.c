@@ -4,24 +4,9 @@
  * and when not, wherever they are; moving and removing them; references that an object
  * outside toggles.
  */
-#include "test/libgc/abi.h"
+#include "test/libgc/kinds.h"
 
 #include <stdlib.h>
-
-struct kind {
-	int (*attach)(void **link, const void *object);
-	int (*move)(void **link, void **to);
-	int (*detach)(void **link);
-};
-
-enum { SHORT, LONG };
-
-static const struct kind kinds[] = {
-	{ GC_general_register_disappearing_link, GC_move_disappearing_link,
-	  GC_unregister_disappearing_link },
-	{ GC_register_long_link, GC_move_long_link, GC_unregister_long_link },
-};
-static const struct kind *kind;
 
 /* Hidden pointers, wherever they may be; and what keeps some of their objects. */
 static GC_hidden_pointer in_data[ABI_MANY], *links;

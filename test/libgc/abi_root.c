@@ -6,35 +6,9 @@
  * Environment: ABI_PLUGIN, the library that is made of plugin.c.
  */
 #define _GNU_SOURCE
-#include "test/libgc/abi.h"
+#include "test/libgc/foreign.h"
 
 #include <dlfcn.h>
-#include <stdlib.h>
-
-/* Memory that is no root by itself. */
-static void **foreign;
-/* Memory that is. */
-static void *statics[ABI_MANY];
-/* Where the next objects are noted. */
-static void **slots;
-
-static void begin(void)
-{
-	abi_begin();
-	foreign = calloc(ABI_MANY, sizeof *foreign);
-}
-
-static void fill_slots(size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		abi_watch(i, slots[i] = GC_malloc(i % 100 + 8));
-}
-
-static void fill(void **where)
-{
-	slots = where;
-	abi_away(fill_slots, ABI_MANY);
-}
 
 /* ---- Ranges ---- */
 

@@ -3,22 +3,7 @@
  * abi_weak.c: libgc's links that disappear, by the hundred thousand beside a model of
  * them; those in the object itself; and references that an object outside toggles.
  */
-#include "test/libgc/abi.h"
-
-struct kind {
-	int (*attach)(void **link, const void *object);
-	int (*move)(void **link, void **to);
-	int (*detach)(void **link);
-};
-
-enum { SHORT, LONG };
-
-static const struct kind kinds[] = {
-	{ GC_general_register_disappearing_link, GC_move_disappearing_link,
-	  GC_unregister_disappearing_link },
-	{ GC_register_long_link, GC_move_long_link, GC_unregister_long_link },
-};
-static const struct kind *kind;
+#include "test/libgc/kinds.h"
 
 /* ---- The older way: a link of the object that it is in ---- */
 

@@ -27,7 +27,8 @@ abi_programs = \
 if CHECK_FRAMEWORK
 if LIBGC
 check_LTLIBRARIES += test/libgc/libabi.la
-test_libgc_libabi_la_SOURCES = test/libgc/abi.h test/libgc/abi.c test/support.h test/support.c
+test_libgc_libabi_la_SOURCES = test/libgc/abi.h test/libgc/kinds.h \
+	test/libgc/foreign.h test/libgc/abi.c test/support.h test/support.c
 test_libgc_libabi_la_CPPFLAGS = $(AM_CPPFLAGS) $(BDW_GC_CFLAGS)
 check_PROGRAMS += $(abi_programs)
 endif

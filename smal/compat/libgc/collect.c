@@ -6,6 +6,7 @@
  * nothing.
  */
 #include <smal/compat/libgc/libgc.h>
+#include <smal/os/os.h>
 
 #include <stdio.h>
 #include <unistd.h>
@@ -24,14 +25,6 @@ static int automatic_off;
 static uint64_t stopped_ns;
 
 /* ---- Events ---- */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void tell(enum bdw_event event)
 {
@@ -52,7 +45,7 @@ static void swept(void)
 
 static void print_stats(void)
 {
-	uint64_t ns = now_ns() - stopped_ns;
+	uint64_t ns = smal_os_clock_ns() - stopped_ns;
 	struct smal_space_stats space;
 
 	if (bdw_print_stats != 0)
@@ -81,7 +74,7 @@ void bdw_event(enum smal_event event, void *user)
 			start_callback();
 		tell(BDW_EVENT_START);
 		tell(BDW_EVENT_PRE_STOP_WORLD);
-		stopped_ns = now_ns();
+		stopped_ns = smal_os_clock_ns();
 		break;
 	case SMAL_EVENT_STOPPED:
 		tell(BDW_EVENT_POST_STOP_WORLD);
@@ -97,7 +90,7 @@ void bdw_event(enum smal_event event, void *user)
 		tell(BDW_EVENT_PRE_START_WORLD);
 		break;
 	case SMAL_EVENT_END:
-		bdw_pause_sum_ns += now_ns() - stopped_ns;
+		bdw_pause_sum_ns += smal_os_clock_ns() - stopped_ns;
 		tell(BDW_EVENT_POST_START_WORLD);
 		tell(BDW_EVENT_END);
 		print_stats();

@@ -14,8 +14,8 @@
  * A call that needs the collector in GC_do_blocking comes back for as long as it takes:
  * it is not allowed, but programs do it.
  */
-#define _GNU_SOURCE /* pthread_getattr_np */
 #include <smal/compat/libgc/libgc.h>
+#include <smal/os/os.h>
 
 __thread struct bdw_local bdw_local;
 volatile bool bdw_shared;
@@ -34,6 +34,7 @@ static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 /* Not a thread that ends: nobody would take it out. */
 static void list_insert(struct bdw_local *local)
 {
+	static volatile bool is_known;
 	bool first;
 
 	if (local->ending)
@@ -47,12 +48,14 @@ static void list_insert(struct bdw_local *local)
 		bdw_attached->prev = local;
 	bdw_attached = local;
 	pthread_mutex_unlock(&bdw_list_mutex);
-	if (!first && !bdw_shared) {
+	/* Of several that come at once, each makes sure that the first one knows: it stops
+	 * all threads, and none is then still in what it began as the only one. */
+	if (!first && !is_known) {
 		struct smal_gc_stats stats;
 
 		bdw_shared = true;
-		/* Stops all threads: none is still in what it began as the only one. */
 		smal_gc_get_stats(bdw_gc, &stats);
+		is_known = true;
 	}
 }
 
@@ -108,15 +111,11 @@ static void make_end_key(void)
 
 int GC_get_stack_base(struct bdw_stack_base *base)
 {
-	pthread_attr_t attributes;
-	size_t bytes = 0;
-	void *low = NULL;
+	uintptr_t low, limit;
 
-	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+	if (!smal_os_stack_bounds(&low, &limit))
 		return BDW_UNIMPLEMENTED;
-	pthread_attr_getstack(&attributes, &low, &bytes);
-	pthread_attr_destroy(&attributes);
-	base->mem_base = (char *)low + bytes;
+	base->mem_base = (void *)limit;
 	return BDW_SUCCESS;
 }
 

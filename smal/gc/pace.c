@@ -158,8 +158,8 @@ void smal_pace_init(struct smal_gc *gc)
 }
 
 /* Collects early where that is cheap: see above. What takes time by the heap's size, and
- * not by what is live, would take less. */
-static void set_early(struct smal_gc *gc, const struct smal_collection *collection,
+ * not by what is live, would take less. True: the target is an early one. */
+static bool set_early(struct smal_gc *gc, const struct smal_collection *collection,
                       uint64_t pause_ns)
 {
 	size_t in_use = gc->heap_bytes - gc->empty_bytes + external_bytes(gc);
@@ -168,23 +168,23 @@ static void set_early(struct smal_gc *gc, const struct smal_collection *collecti
 	double still = (double)(collection->stop_ns + collection->mark_ns);
 	double rest = ((double)pause_ns - still) * (early < heap ? early / heap : 1);
 	double bytes = gc->allocation_rate * (still + rest) * EARLY_TIMES;
+	size_t target = gc->target_bytes;
 
 	/* Of what was allocated, most lives: little would be used again. */
-	if (collection->dead_bytes < gc->allocated_bytes / 2)
-		return;
-	if (bytes <= EARLY_MOST)
-		gc->target_bytes =
-			smal_min(gc->target_bytes, in_use + smal_max((size_t)bytes, EARLY_LEAST));
+	if (collection->dead_bytes < gc->allocated_bytes / 2 || bytes > EARLY_MOST)
+		return false;
+	gc->target_bytes = smal_min(target, in_use + smal_max((size_t)bytes, EARLY_LEAST));
+	return gc->target_bytes < target;
 }
 
 /* What may be allocated before the next collection, if none of it goes where objects died.
- * An early one counts from what is in use, and is asked for by a policy all the same. */
-static void set_budget(struct smal_gc *gc, uint64_t live)
+ * An early one counts from what is in use. */
+static void set_budget(struct smal_gc *gc, uint64_t live, bool early)
 {
 	size_t target = gc->target_bytes, from = (size_t)live;
 	size_t in_use = gc->heap_bytes - gc->empty_bytes + external_bytes(gc);
 
-	if (target < pace_target(gc, live))
+	if (early)
 		from = smal_max(from, in_use);
 	gc->budget_bytes = target > from ? target - from : 0;
 }
@@ -199,6 +199,7 @@ void smal_pace_update(struct smal_gc *gc, const struct smal_collection *collecti
 {
 	uint64_t live = collection->live_bytes + external_bytes(gc);
 	uint64_t now = smal_os_clock_ns();
+	bool early;
 	struct smal_pace_input input = {
 		.live_bytes = collection->live_bytes,
 		.heap_bytes = gc->heap_bytes,
@@ -214,11 +215,11 @@ void smal_pace_update(struct smal_gc *gc, const struct smal_collection *collecti
 	smooth(&gc->marking_rate,
 	       (double)collection->live_bytes / ((double)collection->mark_ns + 1000));
 	set_target(gc, live);
-	set_early(gc, collection, input.pause_ns);
+	early = set_early(gc, collection, input.pause_ns);
 	input.target_bytes = gc->target_bytes;
 	if (gc->policy != NULL)
 		gc->target_bytes = smal_min(gc->policy(&input, gc->policy_user), SIZE_MAX / 2);
-	set_budget(gc, live);
+	set_budget(gc, live, early && gc->target_bytes == input.target_bytes);
 	if (gc->heap_bytes + external_bytes(gc) > gc->target_bytes)
 		smal_sweep_trim(gc);
 	gc->allocated_bytes = 0;

@@ -70,13 +70,18 @@ static bool table_put(struct smal_table *table, struct smal_segment *segment)
 	return true;
 }
 
-/* Fills a table with all segments of an older one. */
+/* Fills a table with all segments of an older one: each at its first slot there. */
 static bool table_copy(struct smal_table *table, const struct smal_table *older)
 {
+	uintptr_t first, last;
+
 	for (size_t i = 0; older != NULL && i <= older->mask; i++) {
 		struct smal_segment *segment = smal_atomic_load_pointer(&older->slot[i]);
 
-		if (segment != NULL && !table_put(table, segment))
+		if (segment == NULL)
+			continue;
+		units_of(older, segment, &first, &last);
+		if ((first & older->mask) == i && !table_put(table, segment))
 			return false;
 	}
 	return true;

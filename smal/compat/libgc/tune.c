@@ -19,7 +19,7 @@ enum {
 	LEAST_BYTES = 2 << 20,
 	CHEAP_TIMES = 20,
 	CHEAP_LEAST = 512 << 10,
-	CHEAP_MOST = 8 << 20
+	CHEAP_MOST = 4 << 20
 };
 
 /* More than there are addresses. */
@@ -65,7 +65,7 @@ static size_t policy(const struct smal_pace_input *input, void *user)
 	cheap = smal_max(smal_min(cheap, CHEAP_MOST), CHEAP_LEAST);
 	target = smal_max(target, live + cheap);
 	peak = smal_max(peak, input->heap_bytes);
-	again = smal_min(peak / 8 * 7, input->live_bytes * 4);
+	again = smal_min(peak / 4 * 3, input->live_bytes * 3);
 	target = smal_max(smal_max(target, again), bdw_expanded);
 	bdw_budget = (size_t)(target - live);
 	/* Beyond a limit the collector's own rule holds. */

@@ -28,7 +28,7 @@ enum {
 	LEAST = 128,
 	/* What an object with a finalizer holds outside of the heap, for the pace: nobody says,
 	 * but where there are many, they are worth a collection. */
-	OUTSIDE_BYTES = 2048
+	OUTSIDE_BYTES = 256
 };
 
 struct entry {

@@ -243,15 +243,33 @@ void bdw_links_clear(struct smal_marker *marker, bool is_long)
 	}
 }
 
+/* An object that stays, by its addresses. */
+struct holder {
+	uintptr_t base, bytes;
+};
+
+/* True if a link's object stays. The links of a weak table lie in one: it is remembered. */
+static bool is_held(const struct smal_marker *marker, uintptr_t link, struct holder *last)
+{
+	const void *object;
+
+	if (link - last->base < last->bytes)
+		return true;
+	object = smal_find(bdw_gc, link);
+	if (object == NULL || !smal_is_marked(marker, object))
+		return false;
+	*last = (struct holder){ (uintptr_t)object, smal_size(object) };
+	return true;
+}
+
 static void forget(struct smal_marker *marker, struct table *table)
 {
+	struct holder last = { 0, 0 };
+
 	for (size_t i = 0; table->count != 0 && i <= table->mask;) {
 		struct entry *entry = &table->entries[i];
-		const void *holder = NULL;
 
-		if ((entry->link & 1) != 0)
-			holder = smal_find(bdw_gc, link_of(entry));
-		if ((entry->link & 1) == 0 || (holder != NULL && smal_is_marked(marker, holder)))
+		if ((entry->link & 1) == 0 || is_held(marker, link_of(entry), &last))
 			i++;
 		else
 			erase(table, entry);

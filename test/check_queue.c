@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * check_queue.c: marking needs no memory but what it has: structures of any
- * depth are marked under a small stack; tails cost no queue; and where the queue
- * overflows, everything is marked all the same, and the overflow is counted.
+ * depth are marked under a small stack; tails cost no queue; a root or a callback may
+ * name as many objects as it likes; and where the queue overflows, everything is marked
+ * all the same, and the overflow is counted.
  *
  * The queue is made small by shortening the collector's own and by refusing the
  * larger one behind it (the program is linked with --wrap=smal_space_take).
@@ -14,6 +15,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct smal_type *pair, *array, *text, *cell, *node;
@@ -298,6 +300,127 @@ START_TEST(test_graphs)
 }
 END_TEST
 
+/* ---- What names many at once ---- */
+
+static void **named;
+static size_t named_count;
+static unsigned callbacks, callbacks_most;
+
+static void name_all(struct smal_marker *marker, void *user)
+{
+	(void)user;
+	for (size_t i = 0; i < named_count; i++)
+		smal_mark(marker, named[i]);
+}
+
+/* No other callback may be called while it is at work. */
+static void *mark_stack(struct smal_marker *marker, void *object)
+{
+	callbacks_most = ++callbacks > callbacks_most ? callbacks : callbacks_most;
+	name_all(marker, object);
+	callbacks--;
+	return NULL;
+}
+
+static void *mark_leaf(struct smal_marker *marker, void *object)
+{
+	callbacks_most = ++callbacks > callbacks_most ? callbacks : callbacks_most;
+	smal_mark(marker, *(void **)object);
+	callbacks--;
+	return NULL;
+}
+
+static struct smal_type *make_callback_type(const char *name, smal_mark_function *mark)
+{
+	struct smal_type_desc desc = { .name = name, .bytes = 2 * sizeof(void *),
+		                       .marking = SMAL_MARK_CALLBACK, .mark = mark };
+
+	return heap_type(&desc);
+}
+
+/* Trees of pairs below as many names as there are; every so many is an object with a
+ * callback. */
+static uint64_t make_named(size_t count, size_t every, struct smal_type *leaf)
+{
+	uint64_t objects = 0;
+
+	named = calloc(count, sizeof *named);
+	ck_assert_ptr_nonnull(named);
+	smal_gc_set_automatic(gc, 0);
+	for (named_count = 0; named_count < count; named_count++) {
+		bool calls = every != 0 && named_count % every == 0;
+
+		named[named_count] = calls ? heap_alloc(leaf) : tree(pair, 2);
+		if (calls)
+			*(void **)named[named_count] = heap_alloc(pair);
+		objects += calls ? 2 : 7;
+	}
+	return objects;
+}
+
+/* The queue is full long before all is named, and needs no second walk: but where so
+ * many call back that they have no room beside it, or the trees have none in it. */
+static void check_named(uint64_t objects, bool may_overflow)
+{
+	for (unsigned i = 4; i < QUEUES; i++) {
+		bool overflowed = collect_with(queues[i]);
+
+		ck_assert(may_overflow || !overflowed || queues[i] < 512);
+		ck_assert_uint_eq(heap_live(), objects);
+		ck_assert_uint_le(callbacks_most, 1);
+	}
+	named_count = 0;
+	roots[0] = NULL;
+	heap_collect();
+	ck_assert_uint_eq(heap_live(), 0);
+	free(named);
+}
+
+static const size_t every[] = { 0, 500, 3 };
+
+enum { EVERY = sizeof every / sizeof *every };
+
+START_TEST(test_callback_names_many)
+{
+	struct smal_type *stack = make_callback_type("stack", mark_stack);
+	struct smal_type *leaf = make_callback_type("leaf", mark_leaf);
+	uint64_t objects = make_named(heap_scale(20000), every[_i], leaf);
+
+	callbacks_most = 0;
+	roots[0] = heap_alloc(stack);
+	check_named(objects + 1, every[_i] != 0);
+	ck_assert_uint_eq(callbacks_most, 1);
+}
+END_TEST
+
+START_TEST(test_roots_name_many)
+{
+	struct smal_type *leaf = make_callback_type("leaf", mark_leaf);
+	uint64_t objects = make_named(heap_scale(20000), every[_i], leaf);
+
+	callbacks_most = 0;
+	ck_assert_int_eq(smal_root_add_function(gc, name_all, NULL, "names"), SMAL_OK);
+	check_named(objects, every[_i] != 0);
+	ck_assert_uint_eq(callbacks_most, every[_i] != 0);
+}
+END_TEST
+
+/* Many more words than the queue has room for, as of a stack. */
+START_TEST(test_range_names_many)
+{
+	uint64_t objects = make_named(heap_scale(20000), 0, NULL);
+	void *const *limit = named + named_count;
+
+	ck_assert_int_eq(smal_root_add_range(gc, named, limit, "named"), SMAL_OK);
+	for (size_t words = 1; words <= 2048; words *= 2) {
+		ck_assert(!collect_with(words) || words < 2048);
+		ck_assert_uint_eq(heap_live(), objects);
+	}
+	ck_assert_int_eq(smal_root_remove(gc, named), SMAL_OK);
+	free(named);
+}
+END_TEST
+
 static Suite *queue_suite(void)
 {
 	Suite *suite = suite_create("queue");
@@ -315,6 +438,9 @@ static Suite *queue_suite(void)
 	tcase_add_loop_test(overflow, test_arrays, 0, QUEUES);
 	tcase_add_loop_test(overflow, test_larger_queue, 0, QUEUES);
 	tcase_add_loop_test(overflow, test_graphs, 0, QUEUES);
+	tcase_add_loop_test(overflow, test_callback_names_many, 0, EVERY);
+	tcase_add_loop_test(overflow, test_roots_name_many, 0, EVERY);
+	tcase_add_test(overflow, test_range_names_many);
 	suite_add_tcase(suite, overflow);
 	return suite;
 }

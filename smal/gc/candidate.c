@@ -36,8 +36,8 @@ SMAL_NOINLINE void smal_marker_spill(struct smal_marker *marker)
 	size_t words = (size_t)(marker->top - marker->bottom);
 
 	if (marker->spare != NULL) {
-		marker->base = marker->spare;
-		marker->limit = marker->spare_limit;
+		smal_marker_place(marker, marker->spare,
+		                  (size_t)(marker->spare_limit - marker->spare));
 		marker->spare = NULL;
 	} else if (words > (size_t)(marker->limit - marker->base) / 2) {
 		while (marker->top > marker->limit)
@@ -47,6 +47,14 @@ SMAL_NOINLINE void smal_marker_spill(struct smal_marker *marker)
 	memmove(marker->base, marker->bottom, words * sizeof *marker->top);
 	marker->bottom = marker->base;
 	marker->top = marker->bottom + words;
+}
+
+void smal_marker_relieve(struct smal_marker *marker)
+{
+	if (marker->spare == NULL && !marker->within && marker->marked == NULL &&
+	    marker->relief != marker->limit)
+		smal_mark_within(marker);
+	smal_marker_keep_slack(marker);
 }
 
 /* ---- The long way ---- */
@@ -126,7 +134,7 @@ void smal_mark_candidate(struct smal_marker *marker, uintptr_t address, enum sma
 	if (object == 0)
 		return;
 	*marker->top++ = object;
-	smal_marker_keep_slack(marker);
+	smal_marker_keep_room(marker);
 }
 
 /* An address in the view, in a buffer of the collector's: all by the segment's tables, for
@@ -164,12 +172,16 @@ SMAL_NOINLINE uintptr_t *smal_mark_special(struct smal_marker *marker, uintptr_t
 	if (offset < view->bytes &&
 	    view->scans[view->owners[offset >> SMAL_ID_LOG2] % SMAL_KINDS].slot_bytes != 0) {
 		object = mark_in_view(marker, address);
-		*top = object;
-		return top + (object != 0);
+	} else {
+		/* A watcher may queue more. */
+		marker->top = top;
+		object = mark_slow(marker, address, SMAL_FROM_OBJECT);
+		top = marker->top;
 	}
-	marker->top = top;
-	smal_mark_candidate(marker, address, SMAL_FROM_OBJECT);
-	return marker->top;
+	/* A visitor has no queue. */
+	if (object != 0)
+		*top++ = object;
+	return top;
 }
 
 /* ---- The public half ---- */
@@ -179,7 +191,7 @@ static SMAL_ALWAYS_INLINE void mark_pointer(struct smal_marker *marker, const vo
 {
 	marker->top =
 		smal_mark_word(marker, &marker->view, (uintptr_t)pointer, together, marker->top);
-	smal_marker_keep_slack(marker);
+	smal_marker_keep_room(marker);
 }
 
 void smal_mark(struct smal_marker *marker, const void *pointer)

@@ -38,7 +38,15 @@ enum {
 	 * whether somebody needs some. */
 	ALONE = 16384,
 	ALONE_EAGER = 16,
-	LOOK = 32
+	LOOK = 32,
+	/* Objects with a callback that are put aside while one is at work. */
+	ASIDE = 64
+};
+
+/* While a queue is relieved, the ring may be in use. */
+struct within {
+	uintptr_t ring[SMAL_RING], aside[ASIDE];
+	unsigned count;
 };
 
 /* ---- Scanning ---- */
@@ -164,19 +172,28 @@ static bool wants_change(struct smal_marker *marker, bool together)
 	return together ? !smal_team_look(marker, words) : smal_team_can_help(marker, words);
 }
 
-/* Puts what waits in the ring back into the queue. */
-static void put_back(struct smal_marker *marker, unsigned next, unsigned waiting)
+/* Puts what waits in a ring back into the queue. */
+static void put_back(struct smal_marker *marker, const uintptr_t *ring, unsigned next,
+                     unsigned waiting)
 {
 	for (; waiting != 0; waiting--)
-		*marker->top++ = marker->ring[(next - waiting) % SMAL_RING];
+		*marker->top++ = ring[(next - waiting) % SMAL_RING];
 	smal_marker_keep_slack(marker);
 }
 
+static SMAL_ALWAYS_INLINE bool calls_back(const struct smal_view *view, uintptr_t object)
+{
+	return view->scans[class_of(view, object) % SMAL_KINDS].how == SMAL_HOW_CALLBACK;
+}
+
 /* Scans until nothing is queued, or it is time for a change. `waiting` objects are
- * in the ring, the last before `next`. */
-static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned left, bool together)
+ * in the ring, the last before `next`. Within a scan: nothing changes, and what would call
+ * back is put aside, as far as there is room. */
+static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned left, bool together,
+                                        struct within *within)
 {
 	const struct smal_view view = marker->view;
+	uintptr_t *ring = within != NULL ? within->ring : marker->ring;
 	unsigned next = 0, waiting = 0;
 	uintptr_t *top = marker->top;
 
@@ -197,15 +214,15 @@ static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned lef
 				top = marker->top;
 				continue;
 			}
-			if (SMAL_UNLIKELY(top == marker->bottom && waiting == 0)) {
+			if (SMAL_UNLIKELY(within == NULL && top == marker->bottom && waiting == 0)) {
 				marker->top = top;
 				chase(marker, object, together);
 				top = marker->top;
 				continue;
 			}
 			prefetch(&view, object);
-			before = marker->ring[next % SMAL_RING];
-			marker->ring[next++ % SMAL_RING] = object;
+			before = ring[next % SMAL_RING];
+			ring[next++ % SMAL_RING] = object;
 			if (SMAL_UNLIKELY(waiting < SMAL_RING)) {
 				waiting++;
 				continue;
@@ -214,7 +231,16 @@ static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned lef
 		} else if (waiting == 0) {
 			break;
 		} else {
-			object = marker->ring[(next - waiting--) % SMAL_RING];
+			object = ring[(next - waiting--) % SMAL_RING];
+		}
+		if (within != NULL && calls_back(&view, object)) {
+			within->aside[within->count++] = object;
+			if (within->count == ASIDE) {
+				marker->top = top;
+				put_back(marker, ring, next, waiting);
+				return false;
+			}
+			continue;
 		}
 		if (is_live(&view, object))
 			top = scan_object(marker, &view, object, together, top);
@@ -223,8 +249,9 @@ static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned lef
 			smal_marker_keep_slack(marker);
 			if (left == 0) {
 				left = LOOK;
-				if (marker->team != NULL && wants_change(marker, together)) {
-					put_back(marker, next, waiting);
+				if (within == NULL && marker->team != NULL &&
+				    wants_change(marker, together)) {
+					put_back(marker, ring, next, waiting);
 					return false;
 				}
 			}
@@ -235,10 +262,30 @@ static SMAL_ALWAYS_INLINE bool drain_as(struct smal_marker *marker, unsigned lef
 	return true;
 }
 
+SMAL_NOINLINE void smal_mark_within(struct smal_marker *marker)
+{
+	struct within within;
+	bool done;
+
+	within.count = 0;
+	marker->within = true;
+	if (marker->together)
+		done = drain_as(marker, LOOK, true, &within);
+	else
+		done = drain_as(marker, LOOK, false, &within);
+	marker->within = false;
+	for (unsigned i = 0; i < within.count; i++)
+		*marker->top++ = within.aside[i];
+	smal_marker_keep_slack(marker);
+	/* Too much of what is queued calls back: no relief until all of it is scanned. */
+	if (!done)
+		marker->relief = marker->limit;
+}
+
 void smal_mark_together(struct smal_marker *marker)
 {
 	marker->together = true;
-	drain_as(marker, LOOK, true);
+	drain_as(marker, LOOK, true, NULL);
 	marker->together = false;
 }
 
@@ -247,9 +294,10 @@ static void drain(struct smal_marker *marker)
 	unsigned alone = smal_options()->team != 0 ? ALONE_EAGER : ALONE;
 
 	marker->scanning = true;
-	while (marker->top != marker->bottom && !drain_as(marker, alone, false))
+	while (marker->top != marker->bottom && !drain_as(marker, alone, false, NULL))
 		smal_team_mark(marker);
 	marker->scanning = false;
+	smal_marker_place(marker, marker->base, (size_t)(marker->limit - marker->base));
 }
 
 /* Scans the marked objects of a buffer again. */

@@ -70,16 +70,19 @@ struct smal_marker {
 	bool overflowed;
 	/* Others are marking: bits are set by atomic operations. */
 	bool together;
-	/* An object may be at hand: what its mark callback asks for is queued, and
-	 * nothing else is done. */
+	/* An object may be at hand: what its mark callback asks for is queued, and no
+	 * other callback is called. */
 	bool scanning;
+	/* The queue is being relieved. */
+	bool within;
 	/* Who can help (team.h), or NULL; looks at it that found nobody to help and
 	 * little to do. */
 	struct smal_team *team;
 	unsigned lonely;
 	/* The queue: [bottom, top) in [base, limit), and slack behind the limit for what
-	 * one step queues; the larger one that it moves to when it is full, or NULL. */
-	uintptr_t *top, *bottom, *base, *limit;
+	 * one step queues; from `relief` on, roots and callbacks have it scanned; the larger
+	 * one that it moves to when it is full, or NULL. */
+	uintptr_t *top, *bottom, *base, *limit, *relief;
 	uintptr_t *spare, *spare_limit;
 	struct smal_gc *gc;
 	/* A second opinion, or an explanation: candidates go there instead. What is
@@ -102,14 +105,32 @@ struct smal_marker {
 void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *spare,
                       size_t words);
 
+/* The queue's place: what is scanned for relief needs some room itself. */
+static inline void smal_marker_place(struct smal_marker *marker, uintptr_t *base, size_t words)
+{
+	marker->base = base;
+	marker->limit = base + words;
+	marker->relief = marker->limit - smal_min(words / 4, (size_t)SMAL_PIECE_WORDS);
+}
+
 /* Moves the queue, or takes off what is too much: it has grown into its slack. */
 void smal_marker_spill(struct smal_marker *marker);
+
+/* The same where roots or a callback have queued much: what is queued is scanned first. */
+void smal_marker_relieve(struct smal_marker *marker);
 
 /* Every step ends so: there is slack for the next. */
 static SMAL_ALWAYS_INLINE void smal_marker_keep_slack(struct smal_marker *marker)
 {
 	if (SMAL_UNLIKELY(marker->top > marker->limit))
 		smal_marker_spill(marker);
+}
+
+/* So ends a step that is no scan of the marker's own. */
+static SMAL_ALWAYS_INLINE void smal_marker_keep_room(struct smal_marker *marker)
+{
+	if (SMAL_UNLIKELY(marker->top > marker->relief))
+		smal_marker_relieve(marker);
 }
 
 /* Sets a granule's bit in a mask; false: it was set. */
@@ -172,6 +193,10 @@ void smal_scan_words(struct smal_marker *marker, const struct smal_scan *scan, u
 /* Scans until nothing is queued, overflow included, with the team's help if there
  * is much. Returns true if the queue overflowed. */
 bool smal_mark_drain(struct smal_marker *marker);
+
+/* Scans what is queued, and what follows from it, but for objects with a mark callback:
+ * there may be one at work. */
+void smal_mark_within(struct smal_marker *marker);
 
 /* Scans what is queued, as one of a team: until nothing is, or until what is left
  * had better be somebody else's, or be marked alone. */

@@ -53,9 +53,8 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 		                        .gc = gc,
 		                        .live_index = gc->live,
 		                        .top = gc->queue,
-		                        .bottom = gc->queue,
-		                        .base = gc->queue,
-		                        .limit = gc->queue + gc->queue_words };
+		                        .bottom = gc->queue };
+	smal_marker_place(marker, gc->queue, gc->queue_words);
 	if (spare != NULL && words > gc->queue_words) {
 		marker->spare = spare;
 		marker->spare_limit = spare + words - SMAL_SLACK_WORDS;

@@ -91,7 +91,7 @@ static SMAL_ALWAYS_INLINE void look_at_each(struct smal_marker *marker, const ui
 	for (size_t i = 0; i < count; i++)
 		top = look(marker, &marker->view, addresses[i], together, top);
 	marker->top = top;
-	smal_marker_keep_slack(marker);
+	smal_marker_keep_room(marker);
 }
 
 static SMAL_NOINLINE void look_at_all(struct smal_marker *marker, const uintptr_t *addresses,

@@ -195,9 +195,9 @@ static void help(void *argument, unsigned number)
 	struct smal_marker marker = team->model;
 	bool gave_all = false;
 
-	marker.base = team->room.queues + (number - 1) * team->room.queue_words;
+	smal_marker_place(&marker, team->room.queues + (number - 1) * team->room.queue_words,
+	                  team->room.queue_words - SMAL_SLACK_WORDS);
 	marker.bottom = marker.top = marker.base;
-	marker.limit = marker.base + team->room.queue_words - SMAL_SLACK_WORDS;
 	marker.spare = NULL;
 	smal_team_lock(team);
 	team->members++;

@@ -15,6 +15,9 @@
 enum {
 	PERCENT_OF_ONE = 240,
 	LEAST_PERCENT = 20,
+	/* Collections shall take a sixth of the time: the program runs so much longer. */
+	TIMES = 5,
+	MORE_BYTES = 4 << 20,
 	/* The first collection; those of tiny heaps. */
 	LEAST_BYTES = 2 << 20,
 	CHEAP_TIMES = 20,
@@ -22,8 +25,9 @@ enum {
 	CHEAP_MOST = 4 << 20
 };
 
-/* More than there are addresses. */
+/* More than there are addresses; than can be allocated in a pause. */
 #define EXPAND_MOST ((size_t)PTRDIFF_MAX >> 16)
+#define BYTES_MOST 0x1p50
 
 bdw_word GC_non_gc_bytes, GC_free_space_divisor = 3, GC_max_retries;
 int GC_find_leak, GC_dont_expand, GC_use_entire_heap, GC_full_freq = 19;
@@ -48,22 +52,38 @@ static unsigned percent(void)
 }
 
 /*
+ * What a heap grows by: what the divisor says, if collections take a sixth of the time
+ * then; down to half of it where they take less, and up to two fifths more, but not by
+ * more than 4 MiB, where they take more.
+ */
+static uint64_t growth(const struct smal_pace_input *input, uint64_t bytes_per_pause)
+{
+	static uint64_t average;
+	uint64_t share = input->live_bytes / 100 * percent();
+	uint64_t most = share + smal_min(share / 5 * 2, (uint64_t)MORE_BYTES);
+
+	average = average != 0 ? (average + bytes_per_pause) / 2 : bytes_per_pause;
+	return smal_max(smal_min(average * TIMES, most), share / 2);
+}
+
+/*
  * The target after a collection. By the divisor, a share of what lives; more where
- * collections would else take a twentieth of the program's time; and a heap that was once
- * needed is used again, as far as what lives is not a small part of it.
+ * collections would else take a twentieth of the program's time, up to 4 MiB; and a heap
+ * that was once needed is used again, as far as what lives is not a small part of it.
  */
 static size_t policy(const struct smal_pace_input *input, void *user)
 {
 	static uint64_t peak;
 	/* What is outside counts for the target, and not for what it grows by. */
-	uint64_t live = input->live_bytes + input->external_bytes;
-	uint64_t target = live + input->live_bytes / 100 * percent(), cheap, again;
+	uint64_t live = input->live_bytes + input->external_bytes, target, cheap, again;
 	double per_ns = (double)input->allocated_bytes / ((double)input->run_ns + 1);
+	double per_pause = per_ns * (double)input->pause_ns;
+	uint64_t bytes_per_pause = (uint64_t)smal_min(per_pause, BYTES_MOST);
 
 	(void)user;
-	cheap = (uint64_t)(per_ns * (double)input->pause_ns * CHEAP_TIMES);
-	cheap = smal_max(smal_min(cheap, CHEAP_MOST), CHEAP_LEAST);
-	target = smal_max(target, live + cheap);
+	target = live + growth(input, bytes_per_pause);
+	cheap = smal_min(bytes_per_pause * CHEAP_TIMES, (uint64_t)CHEAP_MOST);
+	target = smal_max(target, live + smal_max(cheap, (uint64_t)CHEAP_LEAST));
 	peak = smal_max(peak, input->heap_bytes);
 	again = smal_min(peak / 4 * 3, input->live_bytes * 3);
 	target = smal_max(smal_max(target, again), bdw_expanded);

@@ -5,8 +5,9 @@
  *   before   the forking thread leaves its collectors; every collector's phase
  *            becomes FORKING, so that no world is stopped; FREEZE keeps other
  *            threads from going inside; when nobody is inside any more, the
- *            locks are taken: collectors, spaces, the process
- *   parent   all of that undone
+ *            locks are taken: collectors, the heaps' (heap/fork.c), spaces, the
+ *            process. Who is inside may have waited for a heap's: that order
+ *   parent   all of that undone, from below
  *   child    the same, with new locks; the other threads' attachments end, and
  *            what they had claimed is free again
  *
@@ -79,7 +80,7 @@ static void thaw(struct smal_gc *gc)
 	smal_phase_wake(gc);
 }
 
-/* The locks below those of the collectors, in their order. */
+/* The locks below those of the heaps, in their order. */
 static void lower_locks(void (*each)(struct smal_os_lock *lock))
 {
 	struct smal_space *space = smal_atomic_load_pointer(&smal_process.space);
@@ -115,7 +116,6 @@ static void before_fork(void)
 	}
 	EACH_GC(gc)
 		smal_os_lock_take(&gc->lock);
-	lower_locks(smal_os_lock_take);
 }
 
 static void come_back(void)
@@ -128,7 +128,6 @@ static void after_in_parent(void)
 {
 	if (!has_left)
 		return;
-	lower_locks(smal_os_lock_give);
 	EACH_GC(gc) {
 		thaw(gc);
 		smal_os_lock_give(&gc->lock);
@@ -150,7 +149,6 @@ static void after_in_child(void)
 	if (!has_left)
 		return;
 	smal_crew_forked();
-	lower_locks(renew);
 	renew(&smal_os_instances_lock);
 	EACH_GC(gc) {
 		struct smal_link *link, *next;
@@ -176,7 +174,28 @@ static void after_in_child(void)
 	come_back();
 }
 
+/* ---- What lies below the heaps ---- */
+
+static void lower_before(void)
+{
+	if (has_left)
+		lower_locks(smal_os_lock_take);
+}
+
+static void lower_in_parent(void)
+{
+	if (has_left)
+		lower_locks(smal_os_lock_give);
+}
+
+static void lower_in_child(void)
+{
+	if (has_left)
+		lower_locks(renew);
+}
+
 bool smal_fork_handle(void)
 {
-	return smal_os_at_fork(SMAL_OS_GC, before_fork, after_in_parent, after_in_child);
+	return smal_os_at_fork(SMAL_OS_GC, before_fork, after_in_parent, after_in_child) &&
+	       smal_os_at_fork(SMAL_OS_SPACE, lower_before, lower_in_parent, lower_in_child);
 }

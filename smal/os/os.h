@@ -154,12 +154,12 @@ bool smal_os_alternate_stack(uintptr_t *base, uintptr_t *limit);
 /* Has `end` called when this thread ends, after what other libraries do then; the
  * collectors' before the heaps'. False: not enough memory. Any number of times;
  * for a floor always with the same function, which may find nothing to do. */
-enum smal_os_floor { SMAL_OS_GC, SMAL_OS_HEAP };
+enum smal_os_floor { SMAL_OS_GC, SMAL_OS_HEAP, SMAL_OS_SPACE, SMAL_OS_FLOORS };
 bool smal_os_at_thread_end(enum smal_os_floor floor, void (*end)(void));
 
-/* Has the functions called before a fork, and after it on either side: before it the
- * heaps' first, whose locks are above the process's. Once for a floor. False: not
- * enough memory. */
+/* Has the functions called before a fork, and after it on either side: before it from
+ * the collectors' down, whose threads may wait for the locks of the floors below while
+ * they are inside, and after it upwards. Once for a floor. False: not enough memory. */
 bool smal_os_at_fork(enum smal_os_floor floor, void (*before)(void), void (*parent)(void),
                      void (*child)(void));
 

@@ -210,17 +210,17 @@ static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 static bool end_key_is_made;
 /* The floors that want to know, in the order in which they are called. */
-static volatile AO_t end_functions[2];
+static volatile AO_t end_functions[SMAL_OS_FLOORS];
 
-/* The value counts the rounds. */
+/* The rounds that there have been; what attaches in one of them begins none anew. */
+static __thread unsigned end_round __attribute__((tls_model("initial-exec")));
+
 static void on_end(void *value)
 {
-	uintptr_t round = (uintptr_t)value;
-
-	if (round + 1 < PTHREAD_DESTRUCTOR_ITERATIONS &&
-	    pthread_setspecific(end_key, (void *)(round + 1)) == 0)
+	if (++end_round < PTHREAD_DESTRUCTOR_ITERATIONS - 1 &&
+	    pthread_setspecific(end_key, value) == 0)
 		return;
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < SMAL_OS_FLOORS; i++) {
 		uintptr_t end = smal_atomic_load(&end_functions[i]);
 
 		if (end != 0)
@@ -239,36 +239,43 @@ bool smal_os_at_thread_end(enum smal_os_floor floor, void (*end)(void))
 	if (!end_key_is_made)
 		return false;
 	smal_atomic_store(&end_functions[floor], (uintptr_t)end);
-	return pthread_setspecific(end_key, (void *)(uintptr_t)1) == 0;
+	return pthread_setspecific(end_key, &end_key) == 0;
 }
 
 /* ---- Forks ---- */
 
-static volatile AO_t fork_functions[3][2];
+static volatile AO_t fork_functions[3][SMAL_OS_FLOORS];
 
-static void call_fork_functions(unsigned when, bool upwards)
+/* Of the fork that the thread makes, the floors that were called before it: another may
+ * come while it is under way. */
+static __thread bool fork_has_begun[SMAL_OS_FLOORS];
+
+static void before_fork(void)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		uintptr_t function = smal_atomic_load(&fork_functions[when][upwards ? i : 1 - i]);
+	for (unsigned floor = 0; floor < SMAL_OS_FLOORS; floor++) {
+		uintptr_t function = smal_atomic_load(&fork_functions[0][floor]);
 
+		fork_has_begun[floor] = function != 0;
 		if (function != 0)
 			((void (*)(void))function)();
 	}
 }
 
-static void before_fork(void)
+static void after_fork(unsigned when)
 {
-	call_fork_functions(0, false);
+	for (unsigned floor = SMAL_OS_FLOORS; floor-- > 0;)
+		if (fork_has_begun[floor])
+			((void (*)(void))smal_atomic_load(&fork_functions[when][floor]))();
 }
 
 static void after_in_parent(void)
 {
-	call_fork_functions(1, true);
+	after_fork(1);
 }
 
 static void after_in_child(void)
 {
-	call_fork_functions(2, true);
+	after_fork(2);
 }
 
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;

@@ -90,21 +90,41 @@ static void *allocates(void *argument)
 	return argument;
 }
 
+static void forget(void *object, void *data)
+{
+	EXPECT(object != NULL && data == NULL);
+}
+
+static void finalize_some(void)
+{
+	for (int i = 0; i < 2000; i++)
+		GC_register_finalizer_no_order(GC_malloc(16), forget, NULL, NULL, NULL);
+}
+
+/* They need memory for the tables while they have the lock. */
+static void *finalizes(void *argument)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		finalize_some();
+	return argument;
+}
+
 static void child_works(void)
 {
 	alarm(60);
+	finalize_some();
 	abi_work(2 << 20, 3, true);
 	abi_collect();
 	_exit(GC_thread_is_registered() ? 7 : 1);
 }
 
-static void fork_often(bool by_hand)
+static void fork_often(void *(*body)(void *), bool by_hand)
 {
 	pthread_t threads[3];
 	int status;
 
 	for (int i = 0; i < 3; i++)
-		EXPECT_EQ(GC_pthread_create(&threads[i], NULL, allocates, NULL), 0);
+		EXPECT_EQ(GC_pthread_create(&threads[i], NULL, body, NULL), 0);
 	for (int i = 0; i < (test_is_slow() ? 3 : 20); i++) {
 		pid_t child;
 
@@ -126,7 +146,7 @@ static void fork_often(bool by_hand)
 
 START_TEST(test_fork)
 {
-	fork_often(false);
+	fork_often(_i == 0 ? allocates : finalizes, false);
 }
 END_TEST
 
@@ -134,7 +154,7 @@ START_TEST(test_fork_by_hand)
 {
 	GC_set_handle_fork(-1);
 	begin();
-	fork_often(true);
+	fork_often(allocates, true);
 }
 END_TEST
 
@@ -148,7 +168,7 @@ static Suite *suite(void)
 	tcase_add_test(lock, test_lock);
 	suite_add_tcase(suite, lock);
 	tcase_add_checked_fixture(forks, begin_forks, NULL);
-	tcase_add_test(forks, test_fork);
+	tcase_add_loop_test(forks, test_fork, 0, 2);
 	suite_add_tcase(suite, forks);
 	tcase_add_test(bare, test_fork_by_hand);
 	suite_add_tcase(suite, bare);

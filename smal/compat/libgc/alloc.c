@@ -180,7 +180,7 @@ static void *link_parcel(struct smal_parcel *parcel, size_t size)
 static bool give_many(const struct bdw_kind *kind, size_t index, void **first, void **result)
 {
 	struct smal_thread *thread = bdw_local.fast;
-	bool hold = bdw_shared && bdw_local.depth == 0;
+	bool hold = __atomic_load_n(&bdw_shared, __ATOMIC_RELAXED) && bdw_local.depth == 0;
 	void *rest;
 
 	if (hold)

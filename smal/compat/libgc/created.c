@@ -89,22 +89,33 @@ static void *run(void *argument)
 	return result;
 }
 
+/* A record, on the list; or NULL. */
+static struct created *announce(bdw_function *start, void *argument, bool detached)
+{
+	struct created *created;
+
+	bdw_lock();
+	created = bdw_take(sizeof *created);
+	if (created != NULL) {
+		created->start = start;
+		created->argument = argument;
+		created->detached = detached;
+		created->next = all;
+		all = created;
+	}
+	bdw_unlock();
+	return created;
+}
+
 /* The number is stored before the new thread begins, which may look. */
 int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_function *start,
                       void *argument)
 {
-	struct created *created = bdw_take(sizeof *created);
+	struct created *created = announce(start, argument, is_detached(attributes));
 	int error;
 
 	if (created == NULL)
 		return EAGAIN;
-	created->start = start;
-	created->argument = argument;
-	created->detached = is_detached(attributes);
-	bdw_lock();
-	created->next = all;
-	all = created;
-	bdw_unlock();
 	error = pthread_create(thread, attributes, run, created);
 	bdw_lock();
 	if (error != 0)

@@ -333,9 +333,9 @@ static bdw_finalizer *take_first(void *volatile *object, void *volatile *data)
 		if (first == NULL)
 			last = &first;
 		bdw_ready--;
+		bdw_give(entry);
 	}
 	bdw_unlock();
-	bdw_give(entry);
 	return function;
 }
 

@@ -79,7 +79,7 @@ void bdw_unlock(void);
 unsigned bdw_lock_drop(void);
 void bdw_lock_retake(unsigned depth);
 /* There has been a second thread. */
-extern volatile bool bdw_shared;
+extern bool bdw_shared;
 
 /* ---- Kinds ---- */
 
@@ -199,7 +199,8 @@ extern int bdw_print_stats, bdw_log_fd;
 /* How long threads were stopped, in all. */
 extern uint64_t bdw_pause_sum_ns;
 
-/* Memory for the tables, not scanned. */
+/* Memory for the tables, not scanned. With the lock, or in a collection: who is stopped
+ * in the heap keeps others out of it. */
 static inline void *bdw_take(size_t bytes)
 {
 	return smal_heap_alloc_zeroed(NULL, 1, bytes);

@@ -5,18 +5,37 @@
  *   suspend: suspended := 1, restart signal --> handler: stands := 1, waits for a signal
  *   resume:  suspended := 0, restart signal --> handler: stands := 0, returns
  *
- * A collection interrupts one that waits like any other code. The handler is installed
- * when it is first wanted.
+ * A collection interrupts one that waits like any other code. One that is inside of
+ * libsmal, where it may have what others need, is asked again until it is outside. The
+ * handler is installed when it is first wanted.
  */
 #include <smal/compat/libgc/libgc.h>
+#include <smal/gc/attach.h>
+#include <smal/os/os.h>
 
-#include <sched.h>
+#include <errno.h>
+
+enum { AGAIN_NS = 100000 };
+
+/* Or it collects, or is about to wait for a collection: it is parked. */
+static bool is_inside(const struct bdw_local *local)
+{
+	const struct smal_attached *thread;
+
+	if (local->thread == NULL)
+		return false;
+	thread = smal_attached(local->thread);
+	return smal_atomic_load_relaxed_u32(&thread->inside) != 0 || thread->parked;
+}
 
 static void stand(int number)
 {
 	struct bdw_local *local = &bdw_local;
+	int saved = errno;
 	sigset_t others;
 
+	if (local->stands != 0 || is_inside(local))
+		return;
 	sigfillset(&others);
 	sigdelset(&others, number);
 	sigdelset(&others, GC_get_suspend_signal());
@@ -25,6 +44,7 @@ static void stand(int number)
 	while (__atomic_load_n(&local->suspended, __ATOMIC_SEQ_CST) != 0)
 		sigsuspend(&others);
 	__atomic_store_n(&local->stands, 0, __ATOMIC_SEQ_CST);
+	errno = saved;
 }
 
 static void install(void)
@@ -45,8 +65,11 @@ static void set_suspended(struct bdw_local *local, uint32_t suspended)
 	__atomic_store_n(&local->suspended, suspended, __ATOMIC_SEQ_CST);
 	pthread_kill(local->pthread, GC_get_thr_restart_signal());
 	while (!pthread_equal(local->pthread, pthread_self()) &&
-	       __atomic_load_n(&local->stands, __ATOMIC_SEQ_CST) != suspended)
-		sched_yield();
+	       __atomic_load_n(&local->stands, __ATOMIC_SEQ_CST) != suspended) {
+		smal_os_wait(&local->stands, !suspended, AGAIN_NS);
+		if (suspended)
+			pthread_kill(local->pthread, GC_get_thr_restart_signal());
+	}
 }
 
 static struct bdw_local *find(pthread_t thread)
@@ -58,20 +81,20 @@ static struct bdw_local *find(pthread_t thread)
 	return local;
 }
 
+/* Without the lock, for which the thread may wait. */
 static void change(pthread_t thread, uint32_t suspended)
 {
+	unsigned depth = bdw_lock_drop();
 	struct bdw_local *local;
 
 	pthread_mutex_lock(&bdw_list_mutex);
 	local = find(thread);
-	if (local == &bdw_local) {
-		pthread_mutex_unlock(&bdw_list_mutex);
-		set_suspended(local, suspended);
-		return;
-	}
-	if (local != NULL && local->suspended != suspended)
+	if (local != NULL && local != &bdw_local && local->suspended != suspended)
 		set_suspended(local, suspended);
 	pthread_mutex_unlock(&bdw_list_mutex);
+	if (local == &bdw_local)
+		set_suspended(local, suspended);
+	bdw_lock_retake(depth);
 }
 
 void GC_suspend_thread(pthread_t thread)
@@ -96,14 +119,19 @@ int GC_is_thread_suspended(pthread_t thread)
 	return suspended;
 }
 
-/* The list stays as it is meanwhile: threads that come or go wait. */
+/* The list stays as it is meanwhile: threads that come or go wait. The lock is taken last,
+ * when nobody waits for it any more. */
 void GC_stop_world_external(void)
 {
-	bdw_lock();
+	unsigned depth = bdw_lock_drop();
+
+	bdw_thread();
 	pthread_mutex_lock(&bdw_list_mutex);
 	for (struct bdw_local *local = bdw_attached; local != NULL; local = local->next)
 		if (local != &bdw_local && local->suspended == 0)
 			set_suspended(local, 1);
+	bdw_lock_retake(depth);
+	bdw_lock();
 }
 
 void GC_start_world_external(void)
@@ -111,6 +139,6 @@ void GC_start_world_external(void)
 	for (struct bdw_local *local = bdw_attached; local != NULL; local = local->next)
 		if (local != &bdw_local && local->suspended != 0)
 			set_suspended(local, 0);
-	pthread_mutex_unlock(&bdw_list_mutex);
 	bdw_unlock();
+	pthread_mutex_unlock(&bdw_list_mutex);
 }

@@ -18,7 +18,7 @@
 #include <smal/os/os.h>
 
 __thread struct bdw_local bdw_local;
-volatile bool bdw_shared;
+bool bdw_shared;
 char *GC_stackbottom;
 int GC_parallel;
 
@@ -34,14 +34,15 @@ static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 /* Not a thread that ends: nobody would take it out. */
 static void list_insert(struct bdw_local *local)
 {
-	static volatile bool is_known;
+	static bool had_first, is_known;
 	bool first;
 
 	if (local->ending)
 		return;
 	local->listed = true;
 	pthread_mutex_lock(&bdw_list_mutex);
-	first = bdw_attached == NULL;
+	first = !had_first;
+	had_first = true;
 	local->next = bdw_attached;
 	local->prev = NULL;
 	if (bdw_attached != NULL)
@@ -49,13 +50,14 @@ static void list_insert(struct bdw_local *local)
 	bdw_attached = local;
 	pthread_mutex_unlock(&bdw_list_mutex);
 	/* Of several that come at once, each makes sure that the first one knows: it stops
-	 * all threads, and none is then still in what it began as the only one. */
-	if (!first && !is_known) {
+	 * all threads, and none is then still in what it began as the only one. The first
+	 * may be at its end, in no list, and use the lock. */
+	if (!first && !__atomic_load_n(&is_known, __ATOMIC_ACQUIRE)) {
 		struct smal_gc_stats stats;
 
-		bdw_shared = true;
+		__atomic_store_n(&bdw_shared, true, __ATOMIC_SEQ_CST);
 		smal_gc_get_stats(bdw_gc, &stats);
-		is_known = true;
+		__atomic_store_n(&is_known, true, __ATOMIC_RELEASE);
 	}
 }
 
@@ -204,7 +206,7 @@ struct smal_thread *bdw_thread(void)
 static void take(struct bdw_local *local)
 {
 	smal_thread_hold(local->thread);
-	if (bdw_shared) {
+	if (__atomic_load_n(&bdw_shared, __ATOMIC_RELAXED)) {
 		pthread_mutex_lock(&lock_mutex);
 		local->has_mutex = true;
 	}

@@ -146,6 +146,7 @@ static struct smal_type *layout_type(bdw_word descr, size_t bytes, size_t repeat
 		                       .flags = SMAL_TYPE_NO_END,
 		                       .user = &bdw_kinds[BDW_NORMAL] };
 	struct smal_type *type = NULL;
+	unsigned depth;
 	bdw_word *bits;
 
 	if (bytes != 0)
@@ -160,7 +161,9 @@ static struct smal_type *layout_type(bdw_word descr, size_t bytes, size_t repeat
 		if (descr_has(descr, i))
 			bits[i / WORD_BITS] |= (bdw_word)1 << i % WORD_BITS;
 	desc.layout = (struct smal_layout){ bits, words, repeat_bytes != 0 ? words : 0 };
+	depth = bdw_lock_drop();
 	smal_type_create(bdw_gc, &desc, &type);
+	bdw_lock_retake(depth);
 	bdw_give(bits);
 	return type;
 }
@@ -194,15 +197,12 @@ static struct smal_type *layout_get(bdw_word descr, size_t bytes, size_t repeat_
 {
 	struct layout *layout = layout_find(descr, bytes, repeat_bytes);
 	struct smal_type *type;
-	unsigned depth;
 
 	if (layout->type != NULL || layout_count >= TABLE / 2)
 		return layout->type;
 	if (bytes == 0 && variable_count >= VARIABLE_MOST)
 		return NULL;
-	depth = bdw_lock_drop();
 	type = layout_type(descr, bytes, repeat_bytes);
-	bdw_lock_retake(depth);
 	layout = layout_find(descr, bytes, repeat_bytes);
 	if (type == NULL || layout->type != NULL)
 		return layout->type;

@@ -7,6 +7,9 @@ abi_programs = \
 	test/libgc/abi_alloc \
 	test/libgc/abi_many \
 	test/libgc/abi_limit \
+	test/libgc/abi_nomem \
+	test/libgc/abi_nomem_table \
+	test/libgc/abi_nomem_thread \
 	test/libgc/abi_mark \
 	test/libgc/abi_typed \
 	test/libgc/abi_kind \
@@ -39,6 +42,9 @@ abi_libs = test/libgc/libabi.la $(CHECK_LIBS) $(BDW_GC_LIBS) $(PTHREAD_LIBS) -ld
 test_libgc_abi_alloc_LDADD = $(abi_libs)
 test_libgc_abi_many_LDADD = $(abi_libs)
 test_libgc_abi_limit_LDADD = $(abi_libs)
+test_libgc_abi_nomem_LDADD = $(abi_libs)
+test_libgc_abi_nomem_table_LDADD = $(abi_libs)
+test_libgc_abi_nomem_thread_LDADD = $(abi_libs)
 test_libgc_abi_mark_LDADD = $(abi_libs)
 test_libgc_abi_typed_LDADD = $(abi_libs)
 test_libgc_abi_kind_LDADD = $(abi_libs)
@@ -56,6 +62,15 @@ test_libgc_abi_stack_LDADD = $(abi_libs)
 test_libgc_abi_fiber_LDADD = $(abi_libs)
 test_libgc_abi_tune_LDADD = $(abi_libs)
 test_libgc_abi_start_LDADD = $(abi_libs)
+
+# In front of the C library: their functions are the collector's, too.
+refuse_sources = test/libgc/refuse.h test/libgc/refuse.c
+test_libgc_abi_nomem_SOURCES = test/libgc/abi_nomem.c $(refuse_sources)
+test_libgc_abi_nomem_LDFLAGS = -export-dynamic
+test_libgc_abi_nomem_table_SOURCES = test/libgc/abi_nomem_table.c $(refuse_sources)
+test_libgc_abi_nomem_table_LDFLAGS = -export-dynamic
+test_libgc_abi_nomem_thread_SOURCES = test/libgc/abi_nomem_thread.c $(refuse_sources)
+test_libgc_abi_nomem_thread_LDFLAGS = -export-dynamic
 
 # Programs of others: what they do is in workloads.sh, and of those that few have, in
 # wide/workloads.sh.

@@ -315,7 +315,9 @@ void GC_free(void *object)
 		smal_free(bdw_local.fast, object);
 		return;
 	}
-	bdw_wake(&was_blocking);
+	/* What a thread that can't be attached frees, stays. */
+	if (bdw_wake(&was_blocking) == NULL)
+		return;
 	depth = bdw_lock_drop();
 	smal_free(bdw_local.thread, object);
 	bdw_lock_retake(depth);
@@ -352,7 +354,9 @@ void *GC_realloc(void *object, size_t bytes)
 		GC_free(object);
 		return NULL;
 	}
-	kind = bdw_thread() != NULL ? bdw_kind_of(object) : NULL;
+	if (bdw_thread() == NULL)
+		return bdw_oom(bytes);
+	kind = bdw_kind_of(object);
 	if (kind == NULL) {
 		bdw_warn("GC Warning: GC_realloc: %p is no object's address\n", (uintptr_t)object);
 		return NULL;

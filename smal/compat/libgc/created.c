@@ -4,13 +4,21 @@
  *
  * What such a thread is given, and what it leaves to be joined, is held until somebody
  * has it: each has a record on a list, whose words are roots. The list is the lock's.
+ *
+ * Who makes a thread waits until it is attached: one whose stack nobody would look at does
+ * not begin.
  */
 #include <smal/compat/libgc/libgc.h>
+#include <smal/os/os.h>
 
 #include <errno.h>
 
+enum { STARTING, STARTED, REFUSED };
+
 struct created {
 	struct created *next;
+	/* Its maker's, until it has been told. */
+	volatile uint32_t *state;
 	pthread_t thread;
 	bdw_function *start;
 	void *argument, *result;
@@ -42,10 +50,11 @@ static void end(void *argument)
 {
 	struct created *created = argument;
 
-	bdw_lock();
-	created->ended = true;
-	if (created->detached)
-		drop(created);
+	if (bdw_lock()) {
+		created->ended = true;
+		if (created->detached)
+			drop(created);
+	}
 	own = NULL;
 	bdw_unlock();
 	GC_unregister_my_thread();
@@ -72,15 +81,28 @@ static void name(struct created *created, pthread_t thread)
 	}
 }
 
+/* The maker goes on, and its word is gone. */
+static void tell(volatile uint32_t *state, uint32_t value)
+{
+	__atomic_store_n(state, value, __ATOMIC_RELEASE);
+	smal_os_wake(state);
+}
+
 static void *run(void *argument)
 {
 	struct created *created = argument;
+	volatile uint32_t *state = created->state;
 	void *result;
 
+	if (bdw_thread() == NULL) {
+		tell(state, REFUSED);
+		return NULL;
+	}
 	own = created;
 	bdw_lock();
 	name(created, pthread_self());
 	bdw_unlock();
+	tell(state, STARTED);
 	bdw_local.registered = true;
 	pthread_cleanup_push(end, created);
 	result = created->start(created->argument);
@@ -92,10 +114,10 @@ static void *run(void *argument)
 /* A record, on the list; or NULL. */
 static struct created *announce(bdw_function *start, void *argument, bool detached)
 {
-	struct created *created;
+	struct created *created = NULL;
 
-	bdw_lock();
-	created = bdw_take(sizeof *created);
+	if (bdw_lock())
+		created = bdw_take(sizeof *created);
 	if (created != NULL) {
 		created->start = start;
 		created->argument = argument;
@@ -112,11 +134,20 @@ int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_f
                       void *argument)
 {
 	struct created *created = announce(start, argument, is_detached(attributes));
+	volatile uint32_t state = STARTING;
 	int error;
 
 	if (created == NULL)
 		return EAGAIN;
+	created->state = &state;
 	error = pthread_create(thread, attributes, run, created);
+	while (error == 0 && __atomic_load_n(&state, __ATOMIC_ACQUIRE) == STARTING)
+		smal_os_wait(&state, STARTING, 0);
+	if (state == REFUSED) {
+		if (!created->detached)
+			pthread_join(*thread, NULL);
+		error = EAGAIN;
+	}
 	bdw_lock();
 	if (error != 0)
 		drop(created);
@@ -161,8 +192,7 @@ int GC_pthread_join(pthread_t thread, void **result)
 		return joining.error;
 	if (result != NULL)
 		*result = joining.result;
-	bdw_lock();
-	created = find(thread, true);
+	created = bdw_lock() ? find(thread, true) : NULL;
 	if (created != NULL)
 		drop(created);
 	bdw_unlock();
@@ -176,8 +206,7 @@ int GC_pthread_detach(pthread_t thread)
 
 	if (error != 0)
 		return error;
-	bdw_lock();
-	created = find(thread, false);
+	created = bdw_lock() ? find(thread, false) : NULL;
 	if (created != NULL) {
 		created->detached = true;
 		if (created->ended)

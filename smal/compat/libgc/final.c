@@ -148,15 +148,15 @@ static bool register_locked(const struct registration *new)
 /* What is no object is never found dead. */
 static void register_as(const struct registration *new)
 {
-	bool done;
+	bool done = false;
 
-	bdw_lock();
-	if (bdw_local.thread == NULL || smal_find(bdw_gc, (uintptr_t) new->object) != new->object ||
-	    new->object == NULL) {
-		give_old(new, NULL);
-		done = true;
-	} else {
-		done = register_locked(new);
+	if (bdw_lock()) {
+		done = new->object == NULL ||
+		       smal_find(bdw_gc, (uintptr_t) new->object) != new->object;
+		if (done)
+			give_old(new, NULL);
+		else
+			done = register_locked(new);
 	}
 	bdw_unlock();
 	if (!done)
@@ -321,10 +321,10 @@ int GC_should_invoke_finalizers(void)
 static bdw_finalizer *take_first(void *volatile *object, void *volatile *data)
 {
 	bdw_finalizer *function = NULL;
-	struct entry *entry;
+	struct entry *entry = NULL;
 
-	bdw_lock();
-	entry = first;
+	if (bdw_lock())
+		entry = first;
 	if (entry != NULL) {
 		*object = (void *)entry->object;
 		*data = entry->data;
@@ -361,8 +361,9 @@ int GC_invoke_finalizers(void)
 void GC_finalize_all(void)
 {
 	for (;;) {
-		bdw_lock();
-		for (size_t i = 0; heads != NULL && i <= head_mask; i++) {
+		bool locked = bdw_lock();
+
+		for (size_t i = 0; locked && heads != NULL && i <= head_mask; i++) {
 			while (heads[i] != NULL) {
 				struct entry *entry = heads[i];
 

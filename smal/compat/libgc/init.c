@@ -153,7 +153,7 @@ static bool create(void)
 	    smal_gc_set_events(gc, bdw_event, NULL) != SMAL_OK ||
 	    smal_root_add_static_if(gc, bdw_static_wanted, NULL) != SMAL_OK ||
 	    smal_root_add_function(gc, bdw_roots_mark, &bdw_gc, "libgc's roots") != SMAL_OK ||
-	    !bdw_kinds_init()) {
+	    !bdw_kinds_init() || !bdw_fork_init()) {
 		bdw_gc = NULL;
 		smal_gc_destroy(gc);
 		return false;
@@ -167,6 +167,7 @@ static bool create(void)
 bool bdw_init(void)
 {
 	static volatile bool done;
+	static bool is_read;
 	bool made;
 
 	if (__atomic_load_n(&done, __ATOMIC_ACQUIRE))
@@ -174,10 +175,10 @@ bool bdw_init(void)
 	pthread_mutex_lock(&init_mutex);
 	made = bdw_gc != NULL;
 	if (!made) {
-		read_environment();
+		if (!is_read)
+			read_environment();
+		is_read = true;
 		made = create();
-		if (made)
-			bdw_fork_init();
 		__atomic_store_n(&done, made, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&init_mutex);

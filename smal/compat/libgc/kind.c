@@ -163,23 +163,27 @@ bool bdw_kinds_init(void)
 	                 SMAL_TYPE_IMMORTAL | SMAL_TYPE_UNZEROED);
 }
 
-/* Each kind has a second type from now on. */
-void bdw_kinds_make_interior(void)
+/* Each kind has a second type from now on. False: no memory; the next time goes on with the
+ * kinds that have none. */
+bool bdw_kinds_make_interior(void)
 {
+	static unsigned i;
+
 	if (bdw_interior)
-		return;
+		return true;
 	bdw_interior = true;
-	for (unsigned i = 0; i < bdw_kind_count; i++) {
+	for (; i < bdw_kind_count; i++) {
 		struct smal_type *type = bdw_type_create("interior", bdw_kinds[i].marking, marks[i],
 		                                         bdw_kinds[i].flags, &bdw_kinds[i]);
 
 		if (type == NULL) {
-			bdw_warn("GC Warning: no memory for types with displacements: %p\n", i);
-			continue;
+			bdw_interior = false;
+			return false;
 		}
 		bdw_kinds[i].type = type;
 		bdw_kinds[i].class_index = type->class_index;
 	}
+	return true;
 }
 
 const struct bdw_kind *bdw_kind_of(const void *object)
@@ -189,6 +193,7 @@ const struct bdw_kind *bdw_kind_of(const void *object)
 	return type != NULL ? smal_type_user(type) : NULL;
 }
 
+/* Its number, or 0: there can be none. */
 static unsigned new_kind(bdw_word descr, int adjust, int clear)
 {
 	enum smal_marking marking = SMAL_MARK_CALLBACK;
@@ -198,7 +203,7 @@ static unsigned new_kind(bdw_word descr, int adjust, int clear)
 
 	if (number >= BDW_KINDS) {
 		bdw_warn("GC Warning: more than %p kinds of objects\n", BDW_KINDS);
-		return BDW_NORMAL;
+		return 0;
 	}
 	*kind = (struct bdw_kind){ .descr = descr, .adjust = adjust != 0 };
 	if (descr == 0)
@@ -207,23 +212,37 @@ static unsigned new_kind(bdw_word descr, int adjust, int clear)
 		flags = SMAL_TYPE_UNZEROED;
 	name[5] = (char)('0' + number / 10);
 	name[6] = (char)('0' + number % 10);
-	if (!kind_init(number, name, marking, flags))
-		return BDW_NORMAL;
+	if (!kind_init(number, name, marking, flags)) {
+		bdw_oom(sizeof *kind);
+		return 0;
+	}
 	bdw_kind_count++;
 	return number;
 }
 
-unsigned GC_new_kind(void **free_list, bdw_word descr, int adjust, int clear)
+static unsigned make_kind(bdw_word descr, int adjust, int clear)
 {
-	unsigned number, depth;
+	unsigned number = 0, depth;
 
-	(void)free_list;
+	if (bdw_thread() == NULL) {
+		bdw_oom(sizeof(struct bdw_kind));
+		return 0;
+	}
 	bdw_lock();
 	depth = bdw_lock_drop();
 	number = new_kind(descr, adjust, clear);
 	bdw_lock_retake(depth);
 	bdw_unlock();
 	return number;
+}
+
+/* Without a kind of its own, an object is scanned as a whole. */
+unsigned GC_new_kind(void **free_list, bdw_word descr, int adjust, int clear)
+{
+	unsigned number = make_kind(descr, adjust, clear);
+
+	(void)free_list;
+	return number != 0 ? number : BDW_NORMAL;
 }
 
 unsigned GC_new_kind_inner(void **free_list, bdw_word descr, int adjust, int clear)
@@ -273,17 +292,20 @@ void GC_init_gcj_malloc(int index, void *proc)
 	const bdw_word offset = sizeof(void *);
 
 	bdw_thread();
-	if (GC_gcj_kind != 0)
+	if (GC_gcj_debug_kind != 0)
 		return;
 	procs[(unsigned)index % BDW_PROCS] = (bdw_mark_proc *)(uintptr_t)proc;
-	GC_gcj_kind = (int)GC_new_kind(NULL, (bdw_word)(0 - offset - BIAS) | TAG_PER_OBJECT, 0, 1);
-	GC_gcj_debug_kind = (int)GC_new_kind(
-		NULL, ((1u << PROC_LOG2 | ((unsigned)index % BDW_PROCS)) << 2) | TAG_PROC, 0, 1);
+	if (GC_gcj_kind == 0)
+		GC_gcj_kind = (int)make_kind((bdw_word)(0 - offset - BIAS) | TAG_PER_OBJECT, 0, 1);
+	if (GC_gcj_kind != 0)
+		GC_gcj_debug_kind = (int)make_kind(
+			((1u << PROC_LOG2 | ((unsigned)index % BDW_PROCS)) << 2) | TAG_PROC, 0, 1);
 }
 
+/* Until there is a kind: objects that are scanned as a whole. */
 void *GC_gcj_malloc(size_t bytes, void *table)
 {
-	void **object = GC_generic_malloc(bytes, GC_gcj_kind);
+	void **object = GC_generic_malloc(bytes, GC_gcj_kind != 0 ? GC_gcj_kind : BDW_NORMAL);
 
 	if (object != NULL)
 		*object = table;
@@ -297,7 +319,8 @@ void *GC_gcj_malloc_ignore_off_page(size_t bytes, void *table)
 
 void *GC_debug_gcj_malloc(size_t bytes, void *table)
 {
-	void **object = GC_generic_malloc(bytes, GC_gcj_debug_kind);
+	void **object = GC_generic_malloc(
+		bytes, GC_gcj_debug_kind != 0 ? GC_gcj_debug_kind : BDW_NORMAL);
 
 	if (object != NULL)
 		*object = table;
@@ -360,19 +383,26 @@ void GC_init_finalized_malloc(void)
 	bdw_thread();
 	if (finalized_kind != 0)
 		return;
-	finalized_kind = (int)GC_new_kind(NULL, 0, 1, 1);
+	finalized_kind = (int)make_kind(0, 1, 1);
+	if (finalized_kind == 0)
+		return;
 	/* Pointers into it begin a word behind its beginning. */
 	GC_register_disclaim_proc(finalized_kind, call_closure, 1);
 }
 
 void *GC_finalized_malloc(size_t bytes, const struct bdw_closure *closure)
 {
-	const void **object = bytes < SIZE_MAX - sizeof(void *)
-	                              ? GC_generic_malloc(bytes + sizeof(void *), finalized_kind)
-	                              : NULL;
+	const void **object;
 
+	if (bytes >= SIZE_MAX - sizeof(void *))
+		return bdw_oom(bytes);
+	if (finalized_kind == 0)
+		GC_init_finalized_malloc();
+	if (finalized_kind == 0)
+		return bdw_oom(bytes);
+	object = GC_generic_malloc(bytes + sizeof(void *), finalized_kind);
 	if (object == NULL)
-		return bytes < SIZE_MAX - sizeof(void *) ? NULL : bdw_oom(bytes);
+		return NULL;
 	*object = closure;
 	return object + 1;
 }

@@ -38,8 +38,8 @@ struct bdw_local {
 	unsigned depth, finalizing;
 	/* In GC_do_blocking; registered by the program; its destructors run; in the list. */
 	bool blocking, registered, ending, listed;
-	/* The lock is held with its mutex. */
-	bool has_mutex;
+	/* The lock is held; with its mutex. */
+	bool held, has_mutex;
 	/* It runs a collection: nobody else has the lock, and it needs none. */
 	bool collecting;
 	/* The lock was taken in GC_do_blocking, which goes on afterwards. */
@@ -60,7 +60,7 @@ extern __thread struct bdw_local bdw_local
 extern struct bdw_local *bdw_attached;
 extern pthread_mutex_t bdw_list_mutex;
 
-void bdw_fork_init(void);
+bool bdw_fork_init(void);
 
 /* The calling thread, attached and not blocking: initializes, attaches. (thread.c) */
 struct smal_thread *bdw_thread(void);
@@ -72,8 +72,9 @@ void bdw_resume(bool was_blocking);
 bool bdw_init(void);
 extern struct smal_gc *bdw_gc;
 
-/* The lock; it nests. */
-void bdw_lock(void);
+/* The lock; it nests. False: the thread can't be attached, and has it not; it is given
+ * back all the same. */
+bool bdw_lock(void);
 void bdw_unlock(void);
 /* Lets go of it for a call that might collect, and takes it again. */
 unsigned bdw_lock_drop(void);
@@ -122,7 +123,7 @@ struct smal_type *bdw_type_create(const char *name, enum smal_marking marking,
 bool bdw_kinds_init(void);
 /* True if pointers into objects count, from anywhere; from now on they do. */
 extern bool bdw_interior;
-void bdw_kinds_make_interior(void);
+bool bdw_kinds_make_interior(void);
 /* The kind of a live object, or NULL. */
 const struct bdw_kind *bdw_kind_of(const void *object);
 /* Marks what an object of `bytes` bytes refers to, as its descriptor says. */

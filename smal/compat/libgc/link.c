@@ -126,8 +126,7 @@ static int add(struct table *table, void **link, const void *object)
 		bdw_warn("GC Warning: %p is no address of a link\n", address);
 		return BDW_NO_MEMORY;
 	}
-	bdw_lock();
-	if (bdw_local.thread != NULL && grow(table)) {
+	if (bdw_lock() && grow(table)) {
 		entry = find(table, address);
 		result = entry->link != 0 ? BDW_DUPLICATE : BDW_SUCCESS;
 		table->count += entry->link == 0;
@@ -144,8 +143,7 @@ static int take(struct table *table, void **link)
 	struct entry *entry = NULL;
 	bool found;
 
-	bdw_lock();
-	if (table->entries != NULL && link != NULL)
+	if (bdw_lock() && table->entries != NULL && link != NULL)
 		entry = find(table, (uintptr_t)link);
 	found = entry != NULL && entry->link != 0;
 	if (found) {
@@ -181,10 +179,10 @@ static int move_locked(struct table *table, uintptr_t link, uintptr_t new_link)
 
 static int move(struct table *table, void **link, void **new_link)
 {
-	int result;
+	int result = BDW_NOT_FOUND;
 
-	bdw_lock();
-	result = move_locked(table, (uintptr_t)link, (uintptr_t)new_link);
+	if (bdw_lock())
+		result = move_locked(table, (uintptr_t)link, (uintptr_t)new_link);
 	bdw_unlock();
 	return result;
 }
@@ -299,16 +297,16 @@ int GC_toggleref_add(void *object, int is_strong)
 {
 	struct toggle *larger;
 	int result = BDW_SUCCESS;
+	bool locked = bdw_lock();
 
-	bdw_lock();
-	if (toggle_function != NULL && toggle_count == toggle_room) {
+	if (locked && toggle_function != NULL && toggle_count == toggle_room) {
 		larger = smal_heap_realloc(NULL, toggles, (toggle_room * 2 + 32) * sizeof *toggles);
 		if (larger != NULL) {
 			toggles = larger;
 			toggle_room = toggle_room * 2 + 32;
 		}
 	}
-	if (toggle_function != NULL && toggle_count == toggle_room)
+	if (!locked || (toggle_function != NULL && toggle_count == toggle_room))
 		result = BDW_NO_MEMORY;
 	else if (toggle_function != NULL)
 		toggles[toggle_count++] = (struct toggle){ object, is_strong != 0 };

@@ -111,11 +111,10 @@ void GC_add_roots(void *base, void *limit)
 
 	if (!trim(base, limit, &range))
 		return;
-	bdw_lock();
-	done = bdw_local.thread != NULL && add_range(range.base, range.limit);
+	done = bdw_lock() && add_range(range.base, range.limit);
 	bdw_unlock();
 	if (!done)
-		bdw_warn("GC Warning: no memory to add the roots at %p\n", range.base);
+		bdw_oom(sizeof *ranges);
 }
 
 /* Ranges that lie in the region as a whole. */
@@ -125,8 +124,7 @@ void GC_remove_roots(void *base, void *limit)
 
 	if (!trim(base, limit, &region))
 		return;
-	bdw_lock();
-	for (size_t i = range_count; i > 0; i--)
+	for (size_t i = bdw_lock() ? range_count : 0; i > 0; i--)
 		if (ranges[i - 1].base >= region.base && ranges[i - 1].limit <= region.limit)
 			ranges[i - 1] = ranges[--range_count];
 	bdw_unlock();
@@ -280,8 +278,8 @@ void GC_register_displacement(size_t offset)
 		return;
 	if (bdw_gc == NULL)
 		bdw_interior = true;
-	else
-		bdw_kinds_make_interior();
+	else if (!bdw_kinds_make_interior())
+		bdw_oom(sizeof(struct bdw_kind));
 }
 
 void GC_set_all_interior_pointers(int flag)

@@ -27,6 +27,7 @@ static pthread_mutex_t lock_mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_mutex_t bdw_list_mutex = PTHREAD_MUTEX_INITIALIZER;
 struct bdw_local *bdw_attached;
 static pthread_key_t end_key;
+static bool end_key_is_made;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 
 /* ---- Attaching ---- */
@@ -108,7 +109,7 @@ static void on_end(void *value)
 
 static void make_end_key(void)
 {
-	pthread_key_create(&end_key, on_end);
+	end_key_is_made = pthread_key_create(&end_key, on_end) == 0;
 }
 
 int GC_get_stack_base(struct bdw_stack_base *base)
@@ -144,14 +145,16 @@ static SMAL_NOINLINE struct smal_thread *attach(void)
 	if (!bdw_init())
 		return NULL;
 	pthread_once(&end_once, make_end_key);
+	/* Nobody else would take it out of the list. */
+	if (!local->ending &&
+	    (!end_key_is_made || pthread_setspecific(end_key, &end_key) != 0))
+		return NULL;
 	local->thread = smal_thread_self(bdw_gc);
 	if (local->thread == NULL && smal_thread_attach(bdw_gc, &local->thread) != SMAL_OK) {
 		local->thread = NULL;
 		return NULL;
 	}
 	local->pthread = pthread_self();
-	if (!local->ending)
-		pthread_setspecific(end_key, &end_key);
 	follow_stack(local);
 	list_insert(local);
 	if (!local->ending)
@@ -206,6 +209,7 @@ struct smal_thread *bdw_thread(void)
 static void take(struct bdw_local *local)
 {
 	smal_thread_hold(local->thread);
+	local->held = true;
 	if (__atomic_load_n(&bdw_shared, __ATOMIC_RELAXED)) {
 		pthread_mutex_lock(&lock_mutex);
 		local->has_mutex = true;
@@ -219,25 +223,26 @@ static void give(struct bdw_local *local)
 		local->has_mutex = false;
 		pthread_mutex_unlock(&lock_mutex);
 	}
+	local->held = false;
 	smal_thread_release(local->thread);
 }
 
-void bdw_lock(void)
+bool bdw_lock(void)
 {
 	struct bdw_local *local = &bdw_local;
 
-	if (local->collecting || local->depth++ != 0)
-		return;
-	if (bdw_wake(&local->was_blocking) == NULL)
-		return;
-	take(local);
+	if (local->collecting)
+		return true;
+	if (local->depth++ == 0 && bdw_wake(&local->was_blocking) != NULL)
+		take(local);
+	return local->held;
 }
 
 void bdw_unlock(void)
 {
 	struct bdw_local *local = &bdw_local;
 
-	if (local->collecting || --local->depth != 0 || local->thread == NULL)
+	if (local->collecting || --local->depth != 0 || !local->held)
 		return;
 	give(local);
 	bdw_resume(local->was_blocking);
@@ -248,7 +253,7 @@ unsigned bdw_lock_drop(void)
 	struct bdw_local *local = &bdw_local;
 	unsigned depth = local->depth;
 
-	if (SMAL_LIKELY(depth == 0) || local->collecting)
+	if (SMAL_LIKELY(depth == 0) || !local->held)
 		return 0;
 	local->depth = 0;
 	give(local);
@@ -299,8 +304,10 @@ void *GC_call_with_stack_base(bdw_stack_base_proc *function, void *data)
 
 void *GC_get_my_stackbottom(struct bdw_stack_base *base)
 {
-	bdw_thread();
-	base->mem_base = *bdw_local.end_at;
+	if (bdw_thread() != NULL)
+		base->mem_base = *bdw_local.end_at;
+	else if (GC_get_stack_base(base) != BDW_SUCCESS)
+		base->mem_base = NULL;
 	return &bdw_local;
 }
 
@@ -310,7 +317,7 @@ void GC_set_stackbottom(void *handle, const struct bdw_stack_base *base)
 
 	if (bdw_gc == NULL)
 		GC_stackbottom = base->mem_base;
-	else if (local->end_at != NULL || bdw_thread() != NULL)
+	else if (local->end_at != NULL || (bdw_thread() != NULL && local->end_at != NULL))
 		*local->end_at = base->mem_base;
 }
 
@@ -337,6 +344,9 @@ SMAL_NOINLINE void *GC_do_blocking(bdw_function *function, void *data)
 	void *result;
 
 	thread = bdw_wake(&was_blocking);
+	/* Nobody waits for one that can't be attached. */
+	if (thread == NULL)
+		return function(data);
 	bdw_local.fast = NULL;
 	bdw_local.blocking = true;
 	smal_thread_leave(thread);
@@ -412,9 +422,12 @@ static void in_child(void)
 	pthread_mutex_init(&bdw_list_mutex, NULL);
 }
 
-void bdw_fork_init(void)
+bool bdw_fork_init(void)
 {
-	pthread_atfork(before_fork, after_fork, in_child);
+	static bool done;
+
+	done = done || pthread_atfork(before_fork, after_fork, in_child) == 0;
+	return done;
 }
 
 void GC_set_handle_fork(int flag)

@@ -92,8 +92,7 @@ bdw_word GC_make_descriptor(const bdw_word *bits, size_t count)
 				descr |= (bdw_word)1 << (WORD_BITS - 1 - i);
 		return descr | 1;
 	}
-	bdw_lock();
-	number = keep_bitmap(bits, count);
+	number = bdw_lock() ? keep_bitmap(bits, count) : 0;
 	bdw_unlock();
 	/* Without room: all of the object's words, as far as the bitmap went. */
 	return number != 0 ? ((bdw_word)number << 6 | BDW_PROC_TYPED) << 2 | 2
@@ -216,11 +215,11 @@ static struct smal_type *type_for(bdw_word descr, size_t bytes, size_t repeat_by
 {
 	struct smal_type *type = NULL;
 	struct layout *layout;
+	bool locked = bdw_lock();
 
-	bdw_lock();
-	if (layouts == NULL)
+	if (locked && layouts == NULL)
 		layouts = bdw_take(TABLE * sizeof *layouts);
-	if (layouts != NULL && is_ours(descr)) {
+	if (locked && layouts != NULL && is_ours(descr)) {
 		layout = layout_find(descr, bytes, repeat_bytes);
 		type = layout->type;
 		if (type == NULL && repeat_bytes == 0 && bytes <= 2048 &&

@@ -246,6 +246,55 @@ START_TEST(test_fork)
 }
 END_TEST
 
+/* The first thread that asks the linker for static data is there for a while. */
+static int linger(const char *name, const void *base, const void *limit, void *user)
+{
+	(void)name;
+	(void)base;
+	(void)limit;
+	(void)user;
+	if (smal_atomic_load_u32(&go) == 0) {
+		smal_atomic_store_u32(&go, 1);
+		smal_os_wake(&go);
+		usleep(200000);
+		smal_atomic_store_u32(&go, 2);
+	}
+	return 0;
+}
+
+static void collect_once(struct member *member)
+{
+	EXPECT(smal_collect(member->self) == SMAL_OK);
+}
+
+/* A fork waits for a thread that has the linker's lock: its child would wait for ever. */
+START_TEST(test_linker)
+{
+	pid_t id;
+	int status;
+
+	begin(&options[_i]);
+	ck_assert_int_eq(smal_root_add_static_if(gc, linger, NULL), SMAL_OK);
+	ck_assert_int_eq(smal_thread_leave(thread), SMAL_OK);
+	crew_start(1, true, collect_once);
+	while (smal_atomic_load_u32(&go) == 0)
+		smal_os_wait(&go, 0, 0);
+	id = fork();
+	if (id == 0) {
+		alarm(CHILD_SECONDS);
+		TEST_DEMAND(smal_atomic_load_u32(&go) == 2);
+		TEST_DEMAND(smal_thread_enter(thread) == SMAL_OK);
+		TEST_DEMAND(smal_collect(thread) == SMAL_OK);
+		_exit(0);
+	}
+	EXPECT(waitpid(id, &status, 0) == id && status == 0);
+	ck_assert_int_eq(smal_thread_enter(thread), SMAL_OK);
+	crew_join();
+	ck_assert_int_eq(smal_root_remove(gc, NULL), SMAL_OK);
+	end();
+}
+END_TEST
+
 /* From a callback it is refused, by a report; the child of it must end at once. */
 static void fork_in_callback(struct smal_marker *marker, void *user)
 {
@@ -282,6 +331,7 @@ static Suite *atfork_suite(void)
 	TCase *tcase = tcase_create("atfork");
 
 	tcase_add_loop_test(tcase, test_fork, 0, WHO * OPTIONS);
+	tcase_add_loop_test(tcase, test_linker, 0, OPTIONS);
 	tcase_add_test(tcase, test_callback);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -199,6 +199,38 @@ START_TEST(test_policy_of_zero)
 }
 END_TEST
 
+static size_t one_mib_more(const struct smal_pace_input *what, void *user)
+{
+	(void)user;
+	return (size_t)what->live_bytes + MIB;
+}
+
+/* The buffers of many sizes are more than the policy's target, which is less than the
+ * pace's: what counts is what is allocated, and most of the difference has been. */
+START_TEST(test_policy_of_many_sizes)
+{
+	enum { SIZES = 60 };
+	struct smal_type *array;
+	void **heads;
+
+	if (heap_must_be_small() || test_is_slow())
+		return;
+	begin(SMAL_PACE_GROWTH, 0, 0);
+	array = heap_array_type();
+	heads = roots[0] = heap_alloc_bytes(array, SIZES * sizeof *heads);
+	for (unsigned i = 0; i < SIZES; i++)
+		heads[i] = heap_alloc_bytes(text, smal_class_bytes(i));
+	ck_assert_int_eq(smal_gc_set_policy(gc, one_mib_more, NULL), SMAL_OK);
+	heap_collect();
+	seen_count = 0;
+	waste(8 * MIB, 64);
+	ck_assert_uint_ge(seen[0].heap_bytes, 3 * MIB);
+	ck_assert_uint_ge(seen_count, 6);
+	ck_assert_uint_le(seen_count, 12);
+	heap_end();
+}
+END_TEST
+
 /* ---- The soft limit ---- */
 
 START_TEST(test_soft_limit)
@@ -382,6 +414,7 @@ static Suite *policy_suite(void)
 
 	tcase_add_loop_test(decisions, test_policy, 0, 2);
 	tcase_add_test(decisions, test_policy_of_zero);
+	tcase_add_test(decisions, test_policy_of_many_sizes);
 	tcase_add_test(decisions, test_soft_limit);
 	tcase_add_test(decisions, test_memory_limit);
 	tcase_add_test(decisions, test_balance);

@@ -51,8 +51,7 @@ SMAL_NOINLINE void smal_marker_spill(struct smal_marker *marker)
 
 void smal_marker_relieve(struct smal_marker *marker)
 {
-	if (marker->spare == NULL && !marker->within && marker->marked == NULL &&
-	    marker->relief != marker->limit)
+	if (marker->spare == NULL && marker->marked == NULL && marker->relief != marker->limit)
 		smal_mark_within(marker);
 	smal_marker_keep_slack(marker);
 }

@@ -4,9 +4,10 @@
  *
  *   before   the forking thread leaves its collectors; every collector's phase
  *            becomes FORKING, so that no world is stopped; FREEZE keeps other
- *            threads from going inside; when nobody is inside any more, the
- *            locks are taken: collectors, the heaps' (heap/fork.c), spaces, the
- *            process. Who is inside may have waited for a heap's: that order
+ *            threads from going inside; when nobody is inside any more, or asks
+ *            the linker for static data, the locks are taken: collectors, the
+ *            heaps' (heap/fork.c), spaces, the process. Who is inside may have
+ *            waited for a heap's: that order
  *   parent   all of that undone, from below
  *   child    the same, with new locks; the other threads' attachments end, and
  *            what they had claimed is free again
@@ -114,6 +115,7 @@ static void before_fork(void)
 		EACH_GC(gc)
 			smal_gc_outlast(gc);
 	}
+	smal_os_statics_close();
 	EACH_GC(gc)
 		smal_os_lock_take(&gc->lock);
 }
@@ -132,6 +134,7 @@ static void after_in_parent(void)
 		thaw(gc);
 		smal_os_lock_give(&gc->lock);
 	}
+	smal_os_statics_open(false);
 	smal_os_lock_give(&smal_os_instances_lock);
 	come_back();
 }
@@ -149,6 +152,7 @@ static void after_in_child(void)
 	if (!has_left)
 		return;
 	smal_crew_forked();
+	smal_os_statics_open(true);
 	renew(&smal_os_instances_lock);
 	EACH_GC(gc) {
 		struct smal_link *link, *next;

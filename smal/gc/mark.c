@@ -268,12 +268,10 @@ SMAL_NOINLINE void smal_mark_within(struct smal_marker *marker)
 	bool done;
 
 	within.count = 0;
-	marker->within = true;
 	if (marker->together)
 		done = drain_as(marker, LOOK, true, &within);
 	else
 		done = drain_as(marker, LOOK, false, &within);
-	marker->within = false;
 	for (unsigned i = 0; i < within.count; i++)
 		*marker->top++ = within.aside[i];
 	smal_marker_keep_slack(marker);

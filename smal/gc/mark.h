@@ -73,8 +73,6 @@ struct smal_marker {
 	/* An object may be at hand: what its mark callback asks for is queued, and no
 	 * other callback is called. */
 	bool scanning;
-	/* The queue is being relieved. */
-	bool within;
 	/* Who can help (team.h), or NULL; looks at it that found nobody to help and
 	 * little to do. */
 	struct smal_team *team;

@@ -217,6 +217,11 @@ typedef void smal_os_static_visitor(const char *name, uintptr_t base, uintptr_t 
                                     void *argument);
 void smal_os_each_static(smal_os_static_visitor *visit, void *argument);
 
+/* Between these no other thread visits static data, and those that come wait: a fork's
+ * child has the linker's lock as it was, and nobody who gives it back. */
+void smal_os_statics_close(void);
+void smal_os_statics_open(bool in_child);
+
 /* ---- Tools (os_tool.c): memcheck and ASan are told what may be touched ---- */
 
 /* True where a tool watches: the heap then makes every free slot untouchable,

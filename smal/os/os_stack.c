@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #endif
 #include <smal/os/os.h>
+#include <smal/base/atomic.h>
 
 #include <link.h>
 #include <string.h>
@@ -124,9 +125,58 @@ static int visit_object(struct dl_phdr_info *info, size_t bytes, void *argument)
 	return 0;
 }
 
+/* The threads that visit, and CLOSED for each thread that keeps others out. */
+#define CLOSED 0x10000u
+#define CLOSE_NS 1000000000u
+static volatile uint32_t visitors;
+/* Of this thread: a filter may collect. */
+static __thread unsigned visits __attribute__((tls_model("initial-exec")));
+
+static void enter(void)
+{
+	uint32_t now;
+
+	if (visits++ > 0)
+		return;
+	do {
+		while ((now = smal_atomic_load_u32(&visitors)) >= CLOSED)
+			smal_os_wait(&visitors, now, 0);
+	} while (!smal_atomic_cas_u32(&visitors, now, now + 1));
+}
+
+static void leave(void)
+{
+	if (--visits == 0 && smal_atomic_add_u32(&visitors, 0u - 1) >= CLOSED)
+		smal_os_wake(&visitors);
+}
+
 void smal_os_each_static(smal_os_static_visitor *visit, void *argument)
 {
 	struct static_visit to = { visit, argument };
 
+	enter();
 	dl_iterate_phdr(visit_object, &to);
+	leave();
+}
+
+/* A program that holds the linker's lock itself, where a fork waits for it, is not
+ * waited for long. */
+void smal_os_statics_close(void)
+{
+	uint64_t end = smal_os_clock_ns() + CLOSE_NS, now;
+	uint32_t inside;
+
+	smal_atomic_add_u32(&visitors, CLOSED);
+	while ((inside = smal_atomic_load_u32(&visitors)) % CLOSED != (visits > 0) &&
+	       (now = smal_os_clock_ns()) < end)
+		smal_os_wait(&visitors, inside, end - now);
+}
+
+void smal_os_statics_open(bool in_child)
+{
+	if (in_child)
+		smal_atomic_store_u32(&visitors, visits > 0);
+	else
+		smal_atomic_add_u32(&visitors, 0 - CLOSED);
+	smal_os_wake(&visitors);
 }

@@ -264,6 +264,43 @@ START_TEST(test_late)
 }
 END_TEST
 
+/* ---- Made with the lock ---- */
+
+static void *create_locked(void *thread)
+{
+	TEST_DEMAND(GC_pthread_create(thread, NULL, is_created, NULL) == 0);
+	return NULL;
+}
+
+_Noreturn static void attempt_locked(void)
+{
+	pthread_t thread;
+
+	alarm(CHILD_SECONDS);
+	abi_begin();
+	GC_allow_register_threads();
+	GC_call_with_alloc_lock(create_locked, &thread);
+	TEST_DEMAND(GC_pthread_join(thread, NULL) == 0);
+	lock_for(1);
+	_exit(WELL);
+}
+
+/* On ours alone: stock libgc's lock does not nest. */
+START_TEST(test_locked)
+{
+	pid_t child;
+	int status;
+
+	if (abi_on_stock())
+		return;
+	child = fork();
+	if (child == 0)
+		attempt_locked();
+	EXPECT(waitpid(child, &status, 0) == child);
+	EXPECT_EQ(status, WELL << 8);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("libgc: threads that come at once");
@@ -271,6 +308,7 @@ static Suite *suite(void)
 
 	tcase_add_loop_test(plain, test_arrive, 0, FIRSTS);
 	tcase_add_test(plain, test_late);
+	tcase_add_test(plain, test_locked);
 	suite_add_tcase(suite, plain);
 	return suite;
 }

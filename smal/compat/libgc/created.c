@@ -135,11 +135,14 @@ int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_f
 {
 	struct created *created = announce(start, argument, is_detached(attributes));
 	volatile uint32_t state = STARTING;
+	unsigned depth;
 	int error;
 
 	if (created == NULL)
 		return EAGAIN;
 	created->state = &state;
+	/* The new thread takes the lock before it begins. */
+	depth = bdw_lock_drop();
 	error = pthread_create(thread, attributes, run, created);
 	while (error == 0 && __atomic_load_n(&state, __ATOMIC_ACQUIRE) == STARTING)
 		smal_os_wait(&state, STARTING, 0);
@@ -148,6 +151,7 @@ int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_f
 			pthread_join(*thread, NULL);
 		error = EAGAIN;
 	}
+	bdw_lock_retake(depth);
 	bdw_lock();
 	if (error != 0)
 		drop(created);

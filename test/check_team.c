@@ -123,6 +123,40 @@ START_TEST(test_long_rows)
 }
 END_TEST
 
+/* Rows of neighbours: whoever marks, marks beside the others, bits of the same words. */
+START_TEST(test_neighbours)
+{
+	enum { ROWS = 8, ROUNDS = 8 };
+	size_t count = team_many(20000);
+	void **rows[ROWS], **all;
+
+	team_begin(team_markers[_i], 0);
+	all = roots[0] = heap_alloc_bytes(team_array, ROWS * sizeof *all);
+	for (size_t r = 0; r < ROWS; r++)
+		rows[r] = all[r] = heap_alloc_bytes(team_array, count * sizeof **rows);
+	for (size_t i = 0; i < count; i++)
+		for (size_t r = 0; r < ROWS; r++)
+			rows[r][i] = r == 0 ? team_see(NULL, NULL) : heap_alloc(team_pair);
+	for (int round = 0; round < ROUNDS; round++)
+		team_expect_live(1 + ROWS + ROWS * count);
+	/* The heap grows between collections, and with it the masks. */
+	for (int round = 0; round < ROUNDS; round++) {
+		void **more = heap_alloc_bytes(team_array, count * sizeof *more);
+
+		more[0] = roots[1];
+		roots[1] = more;
+		for (size_t i = 1; i < count; i++)
+			more[i] = team_see(NULL, NULL);
+		team_expect_live(1 + ROWS + ROWS * count + (round + 1) * count);
+	}
+	/* Then they lie where the queues lay. */
+	roots[1] = NULL;
+	for (int round = 0; round < ROUNDS; round++)
+		team_expect_live(1 + ROWS + ROWS * count);
+	team_end(true);
+}
+END_TEST
+
 /* Rows outside of the heap that a mark callback marks: by far more than a queue has
  * room for; and, by smal_mark_range, so long that a range of roots would be shared. */
 struct fan {
@@ -263,6 +297,7 @@ static Suite *team_suite(void)
 	tcase_add_loop_test(marking, test_shapes, 0, TEAM_MARKERS * SHAPES);
 	tcase_add_loop_test(marking, test_graph, 0, TEAM_MARKERS);
 	tcase_add_loop_test(marking, test_long_rows, 0, TEAM_MARKERS);
+	tcase_add_loop_test(marking, test_neighbours, 0, TEAM_MARKERS);
 	tcase_add_loop_test(marking, test_fans, 0, TEAM_MARKERS);
 	suite_add_tcase(suite, marking);
 

@@ -62,11 +62,11 @@ struct smal_layout {
  * NULL. The returned pointer is marked next and costs no queue, so a list of
  * any length needs no memory to mark.
  *
- * It may run on several marker threads at once, and for any object that was
- * reachable, also one whose fields the program has not yet filled (they read
- * as zero). It must not allocate, free, collect, change an object, take a lock
- * that an attached thread might hold, or leave by longjmp. smal_size may be
- * called.
+ * It may run on several marker threads at once, now and then even for the same
+ * object; and for any object that was reachable, also one whose fields the
+ * program has not yet filled (they read as zero). It must not allocate, free,
+ * collect, change an object, take a lock that an attached thread might hold, or
+ * leave by longjmp. smal_size may be called.
  */
 typedef void *smal_mark_function(struct smal_marker *marker, void *object);
 

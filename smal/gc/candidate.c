@@ -87,6 +87,26 @@ enum smal_fate smal_mark_fate_of_value(const struct smal_marker *marker, uintptr
 	return slot != 0 ? smal_mark_fate(marker, slot) : SMAL_FATE_NONE;
 }
 
+/* Sets the mark of a slot; false: it was set. Outside of the view a team has one mask. */
+static bool set_mark(const struct smal_marker *marker, const struct smal_buffer *buffer,
+                     uintptr_t slot, size_t at)
+{
+	const struct smal_view *view = &marker->view;
+	smal_word *mask, bit;
+
+	if (slot - view->base < view->bytes)
+		return smal_mark_set(view, (slot - view->base) >> SMAL_GRANULE_LOG2,
+		                     marker->together);
+	mask = &smal_buffer_mask(buffer, marker->live_index ^ 1)[at >> SMAL_WORD_LOG2];
+	bit = (smal_word)1 << at % SMAL_WORD_BITS;
+	if (marker->together)
+		return (smal_word_or(mask, bit) & bit) == 0;
+	if ((*mask & bit) != 0)
+		return false;
+	smal_word_store(mask, *mask | bit);
+	return true;
+}
+
 /* Returns an object that has just been marked and is to be scanned, or 0. */
 static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t address,
                                          enum smal_source source)
@@ -119,7 +139,7 @@ static SMAL_NOINLINE uintptr_t mark_slow(struct smal_marker *marker, uintptr_t a
 	at = smal_buffer_bit(buffer, slot);
 	if (((scan->flags & SMAL_SCAN_FREES) != 0 &&
 	     smal_bit_get(smal_buffer_mask(buffer, 2), at)) ||
-	    !smal_mark_set(smal_buffer_mask(buffer, marker->live_index ^ 1), at, marker->together))
+	    !set_mark(marker, buffer, slot, at))
 		return 0;
 	if (marker->marked != NULL)
 		marker->marked(marker, slot);
@@ -156,7 +176,7 @@ static uintptr_t mark_in_view(const struct smal_marker *marker, uintptr_t addres
 	if (!smal_bit_get(view->live, at) ||
 	    ((scan->flags & SMAL_SCAN_FREES) != 0 &&
 	     smal_bit_get((void *)view->segment->side[SMAL_SIDE_MASK + 2].base, at)) ||
-	    !smal_mark_set(view->mark, at, marker->together))
+	    !smal_mark_set(view, at, marker->together))
 		return 0;
 	return scan->how != SMAL_HOW_LEAF ? view->base + slot : 0;
 }

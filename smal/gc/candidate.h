@@ -77,7 +77,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *smal_mark_word(struct smal_marker *marker,
 	bit = (smal_word)1 << (offset >> SMAL_GRANULE_LOG2) % SMAL_WORD_BITS;
 	if (!together)
 		smal_word_store(at, marks | bit);
-	else if ((smal_word_or(at, bit) & bit) != 0)
+	else if (!smal_mark_share(view, at, marks, offset >> SMAL_GRANULE_LOG2))
 		return top;
 	if (SMAL_UNLIKELY(kind >= SMAL_CLASS_LEAF))
 		return top;

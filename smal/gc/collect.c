@@ -231,14 +231,16 @@ static void prepare(struct smal_gc *gc, struct pause *pause)
 {
 	size_t share = smal_round_up(gc->heap_bytes / HEAP_BYTES_PER_QUEUE_BYTE, SMAL_CHUNK);
 	struct smal_team_room *room = &pause->room;
-	size_t lent = share, chunks = SMAL_CHUNKS * sizeof(struct smal_handover);
+	size_t lent = share, chunks = SMAL_CHUNKS * sizeof(struct smal_handover), marks;
 
 	if (smal_options()->team != 0)
 		lent = smal_max(share, room->helpers * (size_t)HELPER_BYTES);
 	room->helpers = (unsigned)smal_min(room->helpers, lent / HELPER_BYTES);
 	smal_pairs_reserve(gc, &pause->pairs);
+	room->mask_ids = room->helpers != 0 ? smal_marker_ids(gc) : 0;
+	marks = room->mask_ids * (SMAL_MASK_BYTES + 1);
 	pause->queue_words = share / sizeof(uintptr_t);
-	pause->queue_bytes = share + (room->helpers != 0 ? lent + chunks : 0);
+	pause->queue_bytes = share + (room->helpers != 0 ? lent + chunks + marks : 0);
 	pause->queue_bytes = smal_round_up(pause->queue_bytes, SMAL_CHUNK);
 	if (pause->queue_words > gc->queue_words || room->helpers != 0)
 		pause->queue = smal_space_take(gc->books, pause->queue_bytes, SMAL_CHUNK,
@@ -250,6 +252,8 @@ static void prepare(struct smal_gc *gc, struct pause *pause)
 	room->queues = pause->queue + pause->queue_words;
 	room->queue_words = lent / sizeof(uintptr_t) / room->helpers;
 	room->chunks = (void *)(room->queues + lent / sizeof(uintptr_t));
+	room->masks = (void *)(room->chunks + SMAL_CHUNKS);
+	room->touched = (void *)(room->masks + room->mask_ids * SMAL_MASK_WORDS);
 }
 
 static void tidy(struct smal_gc *gc, struct pause *pause)

@@ -136,7 +136,7 @@ static SMAL_ALWAYS_INLINE uintptr_t *chase_pairs(struct smal_marker *marker, uin
 		 * their pages, and a load behind a store to such waits for it. */
 		granule = offset >> SMAL_GRANULE_LOG2;
 		live = view->live[granule >> SMAL_WORD_LOG2];
-		if (!smal_mark_set(view->mark, granule, together))
+		if (!smal_mark_set(view, granule, together))
 			return top;
 	} while ((live >> granule % SMAL_WORD_BITS & 1) != 0);
 	return top;

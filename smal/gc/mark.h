@@ -49,6 +49,11 @@ struct smal_view {
 	const uint32_t *owners;
 	const smal_word *live;
 	smal_word *mark;
+	/* Of a member of a team (team.h): the marks that others set; the ids that have some of
+	 * this one's, or NULL; whether this one's are set by others, too. */
+	const smal_word *others;
+	volatile unsigned char *touched;
+	bool shared;
 	const struct smal_scan *scans;
 	const struct smal_segment *segment;
 	/* Bits that are kept of a candidate; and those of its granule's address. */
@@ -103,6 +108,9 @@ struct smal_marker {
 void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *spare,
                       size_t words);
 
+/* The buffer ids of a marker's view, as it would be now. */
+size_t smal_marker_ids(struct smal_gc *gc);
+
 /* The queue's place: what is scanned for relief needs some room itself. */
 static inline void smal_marker_place(struct smal_marker *marker, uintptr_t *base, size_t words)
 {
@@ -131,19 +139,35 @@ static SMAL_ALWAYS_INLINE void smal_marker_keep_room(struct smal_marker *marker)
 		smal_marker_relieve(marker);
 }
 
-/* Sets a granule's bit in a mask; false: it was set. */
-static SMAL_ALWAYS_INLINE bool smal_mark_set(smal_word *mask, size_t granule, bool together)
+/* True if one of a team has a granule of the view to itself, whose mark is not set in its
+ * own word `marks` at `at`: then it is set. */
+static SMAL_ALWAYS_INLINE bool smal_mark_share(const struct smal_view *view, smal_word *at,
+                                               smal_word marks, size_t granule)
 {
-	smal_word *at = &mask[granule >> SMAL_WORD_LOG2], word;
+	smal_word bit = (smal_word)1 << granule % SMAL_WORD_BITS;
+
+	if ((smal_word_load(&view->others[granule >> SMAL_WORD_LOG2]) & bit) != 0)
+		return false;
+	if (view->touched != NULL)
+		AO_char_store(&view->touched[granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2)], 1);
+	if (SMAL_UNLIKELY(view->shared))
+		return (smal_word_or(at, bit) & bit) == 0;
+	smal_word_store(at, marks | bit);
+	return true;
+}
+
+/* Marks a granule of the view; false: it was marked. */
+static SMAL_ALWAYS_INLINE bool smal_mark_set(const struct smal_view *view, size_t granule,
+                                             bool together)
+{
+	smal_word *at = &view->mark[granule >> SMAL_WORD_LOG2], word;
 
 	/* So written, each shift and its remainder are one instruction of x86. */
 	word = smal_word_load(at);
 	if ((word >> granule % SMAL_WORD_BITS & 1) != 0)
 		return false;
-	if (together) {
-		word = smal_word_or(at, (smal_word)1 << granule % SMAL_WORD_BITS);
-		return (word >> granule % SMAL_WORD_BITS & 1) == 0;
-	}
+	if (together)
+		return smal_mark_share(view, at, word, granule);
 	smal_word_store(at, word | (smal_word)1 << granule % SMAL_WORD_BITS);
 	return true;
 }
@@ -165,7 +189,7 @@ void smal_marker_watch(struct smal_marker *marker,
                        void (*marked)(struct smal_marker *marker, uintptr_t object),
                        void *watcher);
 
-/* What a word is, as marks go. */
+/* What a word is, as marks go; not for one of a team that is marking. */
 enum smal_fate {
 	/* No object of this collector, or none any more. */
 	SMAL_FATE_NONE,

@@ -77,6 +77,14 @@ void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t 
 	smal_os_lock_give(&gc->space->lock);
 }
 
+size_t smal_marker_ids(struct smal_gc *gc)
+{
+	struct smal_marker marker;
+
+	smal_marker_init(&marker, gc, NULL, 0);
+	return (marker.view.bytes + SMAL_ID_BYTES - 1) >> SMAL_ID_LOG2;
+}
+
 void smal_marker_watch(struct smal_marker *marker,
                        void (*marked)(struct smal_marker *marker, uintptr_t object),
                        void *watcher)

@@ -45,7 +45,7 @@ static SMAL_ALWAYS_INLINE bool mark_object(const struct smal_view *view,
 
 	if ((view->live[w] & bit) == 0)
 		return false;
-	if (smal_mark_set(view->mark, granule, together) && scan->how != SMAL_HOW_LEAF)
+	if (smal_mark_set(view, granule, together) && scan->how != SMAL_HOW_LEAF)
 		*(*top)++ = view->base + offset;
 	return true;
 }

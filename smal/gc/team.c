@@ -195,6 +195,10 @@ static void help(void *argument, unsigned number)
 	struct smal_marker marker = team->model;
 	bool gave_all = false;
 
+	marker.view.others = marker.view.mark;
+	marker.view.mark = team->room.masks;
+	marker.view.touched = team->room.touched;
+	marker.view.shared = team->room.helpers > 1;
 	smal_marker_place(&marker, team->room.queues + (number - 1) * team->room.queue_words,
 	                  team->room.queue_words - SMAL_SLACK_WORDS);
 	marker.bottom = marker.top = marker.base;
@@ -213,6 +217,20 @@ static void help(void *argument, unsigned number)
 	}
 }
 
+/* True if there is a mask for the view's ids; it is clear then. */
+static bool has_masks(struct smal_team *team)
+{
+	struct smal_team_room *room = &team->room;
+	size_t ids = (team->marker->view.bytes + SMAL_ID_BYTES - 1) >> SMAL_ID_LOG2;
+
+	if (ids > room->mask_ids)
+		return false;
+	room->mask_ids = ids;
+	memset(room->masks, 0, ids * SMAL_MASK_BYTES);
+	memset(room->touched, 0, ids);
+	return true;
+}
+
 /* Calls the crew, if it can be had; else notes that it was wanted. */
 static bool call(struct smal_team *team)
 {
@@ -220,7 +238,8 @@ static bool call(struct smal_team *team)
 
 	gc->wants_crew = true;
 	team->model = *team->marker;
-	team->called = team->room.helpers != 0 && smal_crew_call(team->room.helpers, help, team);
+	team->called = team->room.helpers != 0 && has_masks(team) &&
+	               smal_crew_call(team->room.helpers, help, team);
 	if (!team->called)
 		team->marker->team = NULL;
 	return team->called;
@@ -237,9 +256,32 @@ bool smal_team_can_help(struct smal_marker *marker, size_t words)
 	return team->called && smal_atomic_load_u32(&team->hungry) != 0;
 }
 
+/* The marks that helpers have set become the heap's. */
+static void take_marks_over(struct smal_team *team, smal_word *mark)
+{
+	struct smal_team_room *room = &team->room;
+
+	for (size_t id = 0; id < room->mask_ids; id++) {
+		smal_word *from = room->masks + id * SMAL_MASK_WORDS;
+		smal_word *to = mark + id * SMAL_MASK_WORDS;
+
+		if (room->touched[id] == 0)
+			continue;
+		room->touched[id] = 0;
+		for (size_t w = 0; w < SMAL_MASK_WORDS; w++) {
+			if (from[w] == 0)
+				continue;
+			/* Who has another collector's in view may read it. */
+			smal_word_store(&to[w], to[w] | from[w]);
+			smal_word_store(&from[w], 0);
+		}
+	}
+}
+
 /* Until all others are hungry, and there is nothing left or it is not worth it. */
 static void mark_with_others(struct smal_team *team, struct smal_marker *marker)
 {
+	marker->view.others = team->room.masks;
 	do
 		smal_mark_together(marker);
 	while (marker->top == marker->bottom && take(team, marker, false));
@@ -247,6 +289,7 @@ static void mark_with_others(struct smal_team *team, struct smal_marker *marker)
 	marker->overflowed |= team->overflowed;
 	team->overflowed = false;
 	smal_team_unlock(team);
+	take_marks_over(team, marker->view.mark);
 }
 
 void smal_team_mark(struct smal_marker *marker)

@@ -9,12 +9,20 @@
  * older half of its queue, which leads to the most. When all but the collecting
  * thread are hungry and it has little to do, it goes on alone; the others wait.
  *
+ * Nobody sets a bit by an atomic operation, which would wait for all that is under way: the
+ * collecting thread sets the heap's masks, and the helpers a mask of their own of the marker's
+ * view (by atomic operations after all, where there are two of them). A member looks
+ * at both; where two find an object at the same time both scan it. Before the collecting
+ * thread goes on alone it takes over what the helpers' mask has. Outside of the view
+ * bits are set by atomic operations.
+ *
  * Invariants, with the lock held:
  *   T1  a member's queue is its own; what is handed over lies in a chunk, or is the
  *       range of roots, and nowhere else
  *   T2  the hungry have empty queues and rings
  *   T3  while all others are hungry and there are no chunks and no range, the
  *       collecting thread marks alone: nobody else looks at a mask
+ *   T4  while it does, the helpers' mask is clear
  */
 #ifndef SMAL_GC_TEAM_H
 #define SMAL_GC_TEAM_H
@@ -28,11 +36,15 @@ struct smal_handover {
 	uintptr_t words[SMAL_CHUNK_WORDS];
 };
 
-/* What a team has for its queues: in words, for each helper; and its chunks. */
+/* What a team has for its queues: in words, for each helper; its chunks; and the helpers'
+ * mask, for so many ids, with a byte for each. */
 struct smal_team_room {
 	uintptr_t *queues;
 	size_t queue_words;
 	struct smal_handover *chunks;
+	smal_word *masks;
+	unsigned char *touched;
+	size_t mask_ids;
 	unsigned helpers;
 };
 

@@ -129,7 +129,7 @@ static int visit_object(struct dl_phdr_info *info, size_t bytes, void *argument)
 #define CLOSED 0x10000u
 #define CLOSE_NS 1000000000u
 static volatile uint32_t visitors;
-/* Of this thread: a filter may collect. */
+/* Of this thread: a filter may fork. */
 static __thread unsigned visits __attribute__((tls_model("initial-exec")));
 
 static void enter(void)

@@ -16,7 +16,7 @@ endif
 libsmal_malloc_la_SOURCES = smal/compat/malloc.h smal/compat/malloc.c
 libsmal_malloc_la_CFLAGS = $(AM_CFLAGS) $(CORE_OPT_CFLAGS) $(HIDE_CFLAGS)
 libsmal_malloc_la_LIBADD = libsmal-core.la
-libsmal_malloc_la_LDFLAGS = -module -avoid-version -shared $(SECTION_LDFLAGS)
+libsmal_malloc_la_LDFLAGS = -module -avoid-version -shared $(SECTION_LDFLAGS) $(STAY_LDFLAGS)
 if VERSION_SCRIPT
 libsmal_malloc_la_LDFLAGS += -Wl,--version-script=smal/compat/malloc.map
 libsmal_malloc_la_DEPENDENCIES = libsmal-core.la smal/compat/malloc.map
@@ -54,7 +54,8 @@ smal_compat_libgc_libgc_la_SOURCES = \
 	smal/compat/libgc/init.c
 smal_compat_libgc_libgc_la_CFLAGS = $(AM_CFLAGS) $(CORE_OPT_CFLAGS) $(HIDE_CFLAGS)
 smal_compat_libgc_libgc_la_LIBADD = libsmal-core.la
-smal_compat_libgc_libgc_la_LDFLAGS = -shared -version-info 6:1:5 $(SECTION_LDFLAGS)
+smal_compat_libgc_libgc_la_LDFLAGS = -shared -version-info 6:1:5 $(SECTION_LDFLAGS) \
+	$(STAY_LDFLAGS)
 if VERSION_SCRIPT
 smal_compat_libgc_libgc_la_LDFLAGS += -Wl,--version-script=$(srcdir)/smal/compat/libgc/libgc.map
 smal_compat_libgc_libgc_la_DEPENDENCIES = libsmal-core.la smal/compat/libgc/libgc.map

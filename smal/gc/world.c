@@ -220,6 +220,7 @@ static void run(uintptr_t low, void *argument)
 	struct smal_gc *gc = world->gc;
 	struct smal_attached *self = smal_attached_self(gc);
 	enum smal_phase phase;
+	int cancel = smal_os_cancel_disable();
 
 	smal_park(low);
 	give_way(gc);
@@ -245,6 +246,7 @@ static void run(uintptr_t low, void *argument)
 	world->done = true;
 out:
 	smal_unpark(low);
+	smal_os_cancel_restore(cancel);
 }
 
 void smal_world_run(struct smal_gc *gc,

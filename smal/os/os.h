@@ -13,6 +13,7 @@
 #include <smal/base/def.h>
 
 #include <pthread.h>
+#include <signal.h>
 
 /* What the compiler has code watched by: gcc's names for it, and clang's. */
 #if defined(__has_feature)
@@ -136,6 +137,11 @@ static inline void smal_os_pause(void)
 #endif
 }
 
+/* Between these the calling thread is not cancelled, whatever it calls; nests. What a
+ * program's functions are called by, or what has a lock, writes or reads a file. */
+int smal_os_cancel_disable(void);
+void smal_os_cancel_restore(int before);
+
 /* Processors that the process may use. (os_limit.c) */
 unsigned smal_os_processors(void);
 
@@ -147,6 +153,9 @@ pthread_t smal_os_thread(void);
  * are above. All signals are blocked meanwhile. False: no such signal. */
 bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low));
 void smal_os_signal_send(pthread_t thread, int number);
+
+/* As sigsuspend, but that nobody is cancelled there: a handler may be at any place. */
+void smal_os_signal_wait(const sigset_t *blocked);
 
 /* True if the thread runs on its alternate signal stack, and where that is. */
 bool smal_os_alternate_stack(uintptr_t *base, uintptr_t *limit);
@@ -216,6 +225,9 @@ bool smal_os_fake_frame(void *fake_stack, uintptr_t word, uintptr_t *base, uintp
 typedef void smal_os_static_visitor(const char *name, uintptr_t base, uintptr_t limit,
                                     void *argument);
 void smal_os_each_static(smal_os_static_visitor *visit, void *argument);
+
+/* True in smal_os_each_static, for a handler of signals: the linker's lock may be held. */
+bool smal_os_is_visiting_statics(void);
 
 /* Between these no other thread visits static data, and those that come wait: a fork's
  * child has the linker's lock as it was, and nobody who gives it back. */

@@ -27,13 +27,15 @@
 /* The text of a small file; false if it can't be read. */
 static bool read_file(const char *name, char *text, size_t bytes)
 {
+	int cancel = smal_os_cancel_disable();
 	int file = open(name, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = 0;
 
-	if (file < 0)
-		return false;
-	n = read(file, text, bytes - 1);
-	close(file);
+	if (file >= 0) {
+		n = read(file, text, bytes - 1);
+		close(file);
+	}
+	smal_os_cancel_restore(cancel);
 	if (n <= 0)
 		return false;
 	text[n] = 0;

@@ -150,6 +150,11 @@ static void leave(void)
 		smal_os_wake(&visitors);
 }
 
+bool smal_os_is_visiting_statics(void)
+{
+	return visits > 0;
+}
+
 void smal_os_each_static(smal_os_static_visitor *visit, void *argument)
 {
 	struct static_visit to = { visit, argument };

@@ -149,6 +149,19 @@ bool smal_os_thread_start(pthread_t *thread, void *(*start)(void *unused))
 	return started;
 }
 
+int smal_os_cancel_disable(void)
+{
+	int before = PTHREAD_CANCEL_ENABLE;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	return before;
+}
+
+void smal_os_cancel_restore(int before)
+{
+	pthread_setcancelstate(before, &before);
+}
+
 void smal_os_thread_join(pthread_t thread)
 {
 	pthread_join(thread, NULL);
@@ -191,6 +204,15 @@ bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low))
 void smal_os_signal_send(pthread_t thread, int number)
 {
 	pthread_kill(thread, number);
+}
+
+void smal_os_signal_wait(const sigset_t *blocked)
+{
+#if defined(__linux__) && defined(SYS_rt_sigsuspend)
+	syscall(SYS_rt_sigsuspend, blocked, _NSIG / 8);
+#else
+	sigsuspend(blocked);
+#endif
 }
 
 bool smal_os_alternate_stack(uintptr_t *base, uintptr_t *limit)

@@ -34,11 +34,13 @@ static unsigned runs[MOST];
 static size_t all_runs, last_run;
 static void *data_of[MOST];
 static struct object *kept[ABI_MANY];
+/* What a program's pointers have in their lowest bits. */
+static size_t tag;
 
 /* The object and its data are as they were. */
 static void finalizer(void *pointer, void *data)
 {
-	struct object *object = pointer;
+	struct object *object = (void *)((char *)pointer - tag);
 
 	EXPECT(object->number < MOST);
 	EXPECT(abi_filled(object->filling, object->number, sizeof object->filling));
@@ -56,7 +58,7 @@ static struct object *make(size_t number, int order)
 	abi_fill(object->filling, number, sizeof object->filling);
 	data_of[number] = order < 0 ? NULL : &runs[number];
 	if (order >= 0)
-		orders[order](object, finalizer, data_of[number], NULL, NULL);
+		orders[order]((char *)object + tag, finalizer, data_of[number], NULL, NULL);
 	return object;
 }
 
@@ -81,9 +83,9 @@ static void make_many(size_t order)
 }
 
 /* Once for each that is dead, in the collection; not for those that live. */
-START_TEST(test_dead)
+static void see_dead(int order)
 {
-	abi_away(make_many, (size_t)_i);
+	abi_away(make_many, (size_t)order);
 	collect_often(2);
 	ck_assert_uint_ge(all_runs, ABI_MANY * 3 / 4 * 9 / 10);
 	for (size_t i = 0; i < ABI_MANY; i++)
@@ -93,6 +95,26 @@ START_TEST(test_dead)
 	ck_assert_uint_ge(all_runs, ABI_MANY * 9 / 10);
 	for (size_t i = 0; i < ABI_MANY; i++)
 		EXPECT(runs[i] <= 1);
+}
+
+START_TEST(test_dead)
+{
+	see_dead(_i);
+}
+END_TEST
+
+/* The program's pointers have tags: it is such that finalizers are registered for. */
+START_TEST(test_tagged)
+{
+	GC_finalization_proc old = NULL;
+	void *old_data = NULL;
+	struct object *object;
+
+	tag = 1 + (size_t)_i / ORDERS;
+	see_dead(_i % ORDERS);
+	object = make(1, _i % ORDERS);
+	orders[_i % ORDERS]((char *)object + tag, NULL, NULL, &old, &old_data);
+	ck_assert(old == finalizer && old_data == data_of[1]);
 }
 END_TEST
 
@@ -385,6 +407,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(each, abi_begin, NULL);
 	tcase_add_loop_test(each, test_dead, 0, ORDERS);
+	tcase_add_loop_test(each, test_tagged, 0, ORDERS * 7);
 	tcase_add_loop_test(each, test_chain, 0, ORDERS);
 	tcase_add_loop_test(each, test_self, 0, ORDERS);
 	tcase_add_loop_test(each, test_cycle, 0, ORDERS);

@@ -11,6 +11,8 @@
 /* Hidden pointers, wherever they may be; and what keeps some of their objects. */
 static GC_hidden_pointer in_data[ABI_MANY], *links;
 static void *kept[ABI_MANY];
+/* What a program's pointers have in their lowest bits. */
+static size_t tag;
 
 static void attach(GC_hidden_pointer *link, void *object)
 {
@@ -31,7 +33,7 @@ static size_t cleared(void)
 static void make(size_t keep)
 {
 	for (size_t i = 0; i < ABI_MANY; i++) {
-		void *object = GC_malloc(i % 100 + 8);
+		char *object = (char *)GC_malloc(i % 100 + 8) + tag;
 
 		attach(&links[i], object);
 		kept[i] = i % keep == 0 ? object : NULL;
@@ -60,6 +62,15 @@ static void *(*const places[])(size_t) = { malloc, GC_malloc, GC_malloc_atomic,
 START_TEST(test_in_data)
 {
 	kind = &kinds[_i];
+	links = in_data;
+	see_cleared();
+}
+END_TEST
+
+START_TEST(test_tagged)
+{
+	kind = &kinds[_i % 2];
+	tag = 1 + (size_t)_i / 2;
 	links = in_data;
 	see_cleared();
 }
@@ -333,6 +344,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(each, abi_begin, NULL);
 	tcase_add_loop_test(each, test_in_data, 0, 2);
+	tcase_add_loop_test(each, test_tagged, 0, 2 * 7);
 	tcase_add_loop_test(each, test_in_memory, 0, 2 * sizeof places / sizeof *places);
 	tcase_add_loop_test(each, test_unhidden, 0, 2);
 	tcase_add_loop_test(each, test_returned, 0, 2);

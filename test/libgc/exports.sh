@@ -108,6 +108,10 @@ if command -v readelf >/dev/null 2>&1; then
 	readelf -d "$library" | grep -q 'SONAME.*\[libgc\.so\.1\]' ||
 		echo 'the SONAME is not libgc.so.1' >"$scratch/wrong"
 	judge 'it is named libgc.so.1' "$scratch/wrong"
+	# Threads that end call it, and signals.
+	readelf -d "$library" | grep -q NODELETE ||
+		echo 'dlclose unmaps it' >"$scratch/wrong"
+	judge 'it stays where it was used' "$scratch/wrong"
 fi
 
 # objects PACKAGE: the files of a package that need libgc.so.1.

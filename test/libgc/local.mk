@@ -22,6 +22,7 @@ abi_programs = \
 	test/libgc/abi_weak \
 	test/libgc/abi_thread \
 	test/libgc/abi_arrive \
+	test/libgc/abi_cancel \
 	test/libgc/abi_fork \
 	test/libgc/abi_stack \
 	test/libgc/abi_fiber \
@@ -57,6 +58,7 @@ test_libgc_abi_link_LDADD = $(abi_libs)
 test_libgc_abi_weak_LDADD = $(abi_libs)
 test_libgc_abi_thread_LDADD = $(abi_libs)
 test_libgc_abi_arrive_LDADD = $(abi_libs)
+test_libgc_abi_cancel_LDADD = $(abi_libs)
 test_libgc_abi_fork_LDADD = $(abi_libs)
 test_libgc_abi_stack_LDADD = $(abi_libs)
 test_libgc_abi_fiber_LDADD = $(abi_libs)

@@ -49,6 +49,7 @@ void *bdw_alloc_type(struct smal_type *type, size_t bytes)
 		                                 : smal_alloc_bytes(thread, type, bytes);
 	bdw_lock_retake(depth);
 	bdw_resume(was_blocking);
+	bdw_stand();
 	bdw_notify();
 	return object;
 }
@@ -62,6 +63,7 @@ SMAL_NOINLINE void *bdw_alloc_slow(const struct bdw_kind *kind, size_t bytes)
 	if (SMAL_LIKELY(thread != NULL && bdw_local.depth == 0 && bytes < SMAL_LARGE_BYTES &&
 	                (GC_dont_gc == 0) == bdw_automatic)) {
 		object = smal_alloc_bytes_slow(thread, kind->type, bytes + bdw_spare);
+		bdw_stand();
 		if (SMAL_UNLIKELY(bdw_ready != 0))
 			bdw_notify();
 		return SMAL_LIKELY(object != NULL) ? object : bdw_oom(bytes);

@@ -160,6 +160,7 @@ static bool collect(bool trim)
 	}
 	bdw_lock_retake(depth);
 	bdw_resume(was_blocking);
+	bdw_stand();
 	bdw_notify();
 	return done;
 }

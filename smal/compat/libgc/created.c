@@ -69,18 +69,6 @@ static bool is_detached(const pthread_attr_t *attributes)
 	return state == PTHREAD_CREATE_DETACHED;
 }
 
-/* Both the new thread and who made it say which it is, whoever comes first. It may have
- * ended, and its record with it. With the lock. */
-static void name(struct created *created, pthread_t thread)
-{
-	for (struct created *at = all; at != NULL; at = at->next) {
-		if (at == created && !at->started) {
-			at->thread = thread;
-			at->started = true;
-		}
-	}
-}
-
 /* The maker goes on, and its word is gone. */
 static void tell(volatile uint32_t *state, uint32_t value)
 {
@@ -100,7 +88,8 @@ static void *run(void *argument)
 	}
 	own = created;
 	bdw_lock();
-	name(created, pthread_self());
+	created->thread = pthread_self();
+	created->started = true;
 	bdw_unlock();
 	tell(state, STARTED);
 	bdw_local.registered = true;
@@ -155,19 +144,16 @@ int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, bdw_f
 	bdw_lock();
 	if (error != 0)
 		drop(created);
-	else
-		name(created, *thread);
 	bdw_unlock();
 	return error;
 }
 
-/* The number may be another thread's by now, of one that has ended. */
-static struct created *find(pthread_t thread, bool ended)
+/* The newest: others of that number have been joined, and are about to be dropped. */
+static struct created *find(pthread_t thread)
 {
 	struct created *at = all;
 
-	while (at != NULL &&
-	       !(at->started && at->ended >= ended && pthread_equal(at->thread, thread)))
+	while (at != NULL && !(at->started && pthread_equal(at->thread, thread)))
 		at = at->next;
 	return at;
 }
@@ -191,13 +177,15 @@ int GC_pthread_join(pthread_t thread, void **result)
 	struct join joining = { .thread = thread };
 	struct created *created;
 
+	/* Before: when it has been joined, the number may be another thread's. */
+	created = bdw_lock() ? find(thread) : NULL;
+	bdw_unlock();
 	GC_do_blocking(join, &joining);
 	if (joining.error != 0)
 		return joining.error;
 	if (result != NULL)
 		*result = joining.result;
-	created = bdw_lock() ? find(thread, true) : NULL;
-	if (created != NULL)
+	if (bdw_lock() && created != NULL)
 		drop(created);
 	bdw_unlock();
 	return 0;
@@ -205,19 +193,17 @@ int GC_pthread_join(pthread_t thread, void **result)
 
 int GC_pthread_detach(pthread_t thread)
 {
-	struct created *created;
+	/* The number may be another thread's when this one has been detached. */
+	struct created *created = bdw_lock() ? find(thread) : NULL;
 	int error = pthread_detach(thread);
 
-	if (error != 0)
-		return error;
-	created = bdw_lock() ? find(thread, false) : NULL;
-	if (created != NULL) {
+	if (error == 0 && created != NULL) {
 		created->detached = true;
 		if (created->ended)
 			drop(created);
 	}
 	bdw_unlock();
-	return 0;
+	return error;
 }
 
 int GC_pthread_cancel(pthread_t thread)
@@ -240,6 +226,7 @@ int GC_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 	if (set != NULL && (how == SIG_BLOCK || how == SIG_SETMASK)) {
 		fewer = *set;
 		sigdelset(&fewer, GC_get_suspend_signal());
+		sigdelset(&fewer, GC_get_thr_restart_signal());
 		set = &fewer;
 	}
 	return pthread_sigmask(how, set, old);

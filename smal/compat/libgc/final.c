@@ -33,7 +33,8 @@ enum {
 
 struct entry {
 	struct entry *next;
-	uintptr_t object;
+	/* As the program has it, with its tag, and where it begins. */
+	uintptr_t object, base;
 	bdw_finalizer *function;
 	void *data;
 	enum order order;
@@ -133,6 +134,7 @@ static bool register_locked(const struct registration *new)
 			return false;
 		give_old(new, NULL);
 		entry->object = (uintptr_t) new->object;
+		entry->base = (uintptr_t)smal_find(bdw_gc, entry->object);
 		*at = entry;
 		count++;
 		smal_external(bdw_gc, OUTSIDE_BYTES);
@@ -151,8 +153,7 @@ static void register_as(const struct registration *new)
 	bool done = false;
 
 	if (bdw_lock()) {
-		done = new->object == NULL ||
-		       smal_find(bdw_gc, (uintptr_t) new->object) != new->object;
+		done = new->object == NULL || smal_find(bdw_gc, (uintptr_t) new->object) == NULL;
 		if (done)
 			give_old(new, NULL);
 		else
@@ -199,7 +200,7 @@ void bdw_finalizers_mark(struct smal_marker *marker)
 		for (const struct entry *at = heads[i]; at != NULL; at = at->next)
 			smal_mark_range(marker, &at->data, &at->data + 1);
 	for (const struct entry *at = first; at != NULL; at = at->next) {
-		smal_mark(marker, (const void *)at->object);
+		smal_mark(marker, (const void *)at->base);
 		smal_mark_range(marker, &at->data, &at->data + 1);
 	}
 }
@@ -227,14 +228,14 @@ static void mark_in_order(struct smal_marker *marker)
 	for (size_t i = 0; i <= head_mask; i++) {
 		for (const struct entry *at = heads[i]; at != NULL; at = at->next) {
 			if (at->order == NO_ORDER ||
-			    smal_is_marked(marker, (const void *)at->object))
+			    smal_is_marked(marker, (const void *)at->base))
 				continue;
 			if (at->order == IGNORE_SELF)
-				mark_others(marker, at->object);
+				mark_others(marker, at->base);
 			else
-				smal_mark_referents(marker, (const void *)at->object);
+				smal_mark_referents(marker, (const void *)at->base);
 			smal_mark_onward(marker);
-			if (smal_is_marked(marker, (const void *)at->object))
+			if (smal_is_marked(marker, (const void *)at->base))
 				bdw_warn("GC Warning: Finalization cycle involving %p\n",
 				         at->object);
 		}
@@ -248,14 +249,14 @@ static void move_due(struct smal_marker *marker)
 
 	for (size_t i = 0; i <= head_mask; i++) {
 		for (struct entry **at = &heads[i], *entry; (entry = *at) != NULL;) {
-			if (smal_is_marked(marker, (const void *)entry->object)) {
+			if (smal_is_marked(marker, (const void *)entry->base)) {
 				at = &entry->next;
 				continue;
 			}
 			*at = entry->next;
 			count--;
 			outside += OUTSIDE_BYTES;
-			if (smal_find(bdw_gc, entry->object) != (const void *)entry->object) {
+			if (smal_find(bdw_gc, entry->base) != (const void *)entry->base) {
 				bdw_give(entry);
 				continue;
 			}
@@ -277,8 +278,8 @@ static void return_reachable(struct smal_marker *marker, struct entry **from)
 		struct entry *entry = *from, **head;
 
 		if (entry->order != UNREACHABLE ||
-		    !smal_is_marked(marker, (const void *)entry->object)) {
-			smal_mark(marker, (const void *)entry->object);
+		    !smal_is_marked(marker, (const void *)entry->base)) {
+			smal_mark(marker, (const void *)entry->base);
 			from = &entry->next;
 			continue;
 		}
@@ -303,7 +304,7 @@ void bdw_finalizers_decide(struct smal_marker *marker)
 	move_due(marker);
 	for (const struct entry *at = *from; at != NULL; at = at->next)
 		if (at->order != UNREACHABLE)
-			smal_mark(marker, (const void *)at->object);
+			smal_mark(marker, (const void *)at->base);
 	smal_mark_onward(marker);
 	return_reachable(marker, from);
 	smal_mark_onward(marker);

@@ -16,6 +16,7 @@
  *   GC_ALL_INTERIOR_POINTERS  as GC_set_all_interior_pointers(1)
  */
 #include <smal/compat/libgc/libgc.h>
+#include <smal/os/os.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -169,9 +170,11 @@ bool bdw_init(void)
 	static volatile bool done;
 	static bool is_read;
 	bool made;
+	int cancel;
 
 	if (__atomic_load_n(&done, __ATOMIC_ACQUIRE))
 		return true;
+	cancel = smal_os_cancel_disable();
 	pthread_mutex_lock(&init_mutex);
 	made = bdw_gc != NULL;
 	if (!made) {
@@ -182,6 +185,7 @@ bool bdw_init(void)
 		__atomic_store_n(&done, made, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&init_mutex);
+	smal_os_cancel_restore(cancel);
 	return made;
 }
 

@@ -82,6 +82,20 @@ void bdw_lock_retake(unsigned depth);
 /* There has been a second thread. */
 extern bool bdw_shared;
 
+/* Where the object begins that a pointer with a program's tag leads to; other pointers are
+ * what they are. */
+static inline const void *bdw_start(const void *object)
+{
+	const void *start = NULL;
+
+	if ((uintptr_t)object % 16 != 0)
+		start = smal_find(bdw_gc, (uintptr_t)object);
+	return start != NULL ? start : object;
+}
+
+/* Outside: stands still, if GC_suspend_thread has found it inside. (suspend.c) */
+void bdw_stand(void);
+
 /* ---- Kinds ---- */
 
 enum {

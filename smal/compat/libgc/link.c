@@ -130,7 +130,7 @@ static int add(struct table *table, void **link, const void *object)
 		entry = find(table, address);
 		result = entry->link != 0 ? BDW_DUPLICATE : BDW_SUCCESS;
 		table->count += entry->link == 0;
-		*entry = (struct entry){ as_link(address), (uintptr_t)object };
+		*entry = (struct entry){ as_link(address), (uintptr_t)bdw_start(object) };
 	}
 	bdw_unlock();
 	if (result == BDW_NO_MEMORY)
@@ -351,7 +351,7 @@ void bdw_togglerefs_clear(struct smal_marker *marker)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < toggle_count; i++)
-		if (smal_is_marked(marker, toggles[i].object))
+		if (smal_is_marked(marker, bdw_start(toggles[i].object)))
 			toggles[kept++] = toggles[i];
 	toggle_count = kept;
 }

@@ -3,6 +3,7 @@
  * report.c: counts and messages.
  */
 #include <smal/compat/libgc/libgc.h>
+#include <smal/os/os.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -160,11 +161,13 @@ static void put(int file, const char *format, va_list arguments)
 {
 	char text[1024];
 	int bytes = vsnprintf(text, sizeof text, format, arguments);
+	int cancel = smal_os_cancel_disable();
 
 	if (bytes > (int)sizeof text - 1)
 		bytes = (int)sizeof text - 1;
 	if (bytes > 0 && write(file, text, (size_t)bytes) < 0)
-		return;
+		bytes = 0;
+	smal_os_cancel_restore(cancel);
 }
 
 void GC_printf(const char *format, ...)

@@ -202,6 +202,7 @@ void GC_clear_mark_bit(const void *object)
 /* Outside of a collection: what lives. */
 int GC_is_marked(const void *object)
 {
+	object = bdw_gc != NULL ? bdw_start(object) : object;
 	if (bdw_marker != NULL)
 		return smal_is_marked(bdw_marker, object);
 	return smal_type_of(object) != NULL;

@@ -14,6 +14,7 @@
 #include <smal/os/os.h>
 
 #include <errno.h>
+#include <string.h>
 
 enum { AGAIN_NS = 100000 };
 
@@ -25,7 +26,12 @@ static bool is_inside(const struct bdw_local *local)
 	if (local->thread == NULL)
 		return false;
 	thread = smal_attached(local->thread);
-	return smal_atomic_load_relaxed_u32(&thread->inside) != 0 || thread->parked;
+	/* Or a stop was asked for that it has not seen to yet: the signal for it may have come
+	 * while it was inside or parked, and none comes again. */
+	return smal_atomic_load_relaxed_u32(&thread->inside) != 0 || thread->parked ||
+	       smal_os_is_visiting_statics() ||
+	       (smal_atomic_load_u32(&thread->public.poll) & (SMAL_POLL_STOP | SMAL_POLL_AWAY)) ==
+	               SMAL_POLL_STOP;
 }
 
 static void stand(int number)
@@ -36,22 +42,31 @@ static void stand(int number)
 
 	if (local->stands != 0 || is_inside(local))
 		return;
-	sigfillset(&others);
+	memset(&others, 0xff, sizeof others);
 	sigdelset(&others, number);
 	sigdelset(&others, GC_get_suspend_signal());
 	/* The signal is blocked but while it is waited for: none is missed. */
 	__atomic_store_n(&local->stands, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&local->suspended, __ATOMIC_SEQ_CST) != 0)
-		sigsuspend(&others);
+		smal_os_signal_wait(&others);
 	__atomic_store_n(&local->stands, 0, __ATOMIC_SEQ_CST);
 	errno = saved;
+}
+
+/* One that is inside most of the time would be found outside by no signal. */
+void bdw_stand(void)
+{
+	if (bdw_local.depth == 0 && __atomic_load_n(&bdw_local.suspended, __ATOMIC_RELAXED) != 0)
+		pthread_kill(pthread_self(), GC_get_thr_restart_signal());
 }
 
 static void install(void)
 {
 	struct sigaction action = { .sa_handler = stand, .sa_flags = SA_RESTART };
 
-	sigfillset(&action.sa_mask);
+	/* And the C library's own: who was interrupted where it waits would be cancelled in
+	 * here, and go on with the signals blocked. */
+	memset(&action.sa_mask, 0xff, sizeof action.sa_mask);
 	sigdelset(&action.sa_mask, GC_get_suspend_signal());
 	sigaction(GC_get_thr_restart_signal(), &action, NULL);
 }
@@ -136,9 +151,13 @@ void GC_stop_world_external(void)
 
 void GC_start_world_external(void)
 {
+	unsigned depth = bdw_lock_drop();
+
+	/* Without the lock: a collection by a thread that is in no list may have interrupted
+	 * one that is waited for here, and waits for who has the lock. */
 	for (struct bdw_local *local = bdw_attached; local != NULL; local = local->next)
 		if (local != &bdw_local && local->suspended != 0)
 			set_suspended(local, 0);
-	bdw_unlock();
 	pthread_mutex_unlock(&bdw_list_mutex);
+	bdw_lock_retake(depth - (depth != 0));
 }

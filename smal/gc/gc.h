@@ -142,12 +142,14 @@ struct smal_owned_type {
 	size_t text_bytes;
 };
 
-/* Ranges of static data: base and limit, one pair after another. */
+/* Ranges of static data: base and limit, one pair after another; at `few`, as far as there is
+ * room. */
 struct smal_statics {
 	smal_static_filter *filter;
 	void *user;
 	uintptr_t *words;
 	size_t count, capacity;
+	uintptr_t few[128];
 };
 
 enum smal_root_kind {

@@ -253,7 +253,11 @@ void smal_statics_gather(struct smal_attached *thread, struct smal_statics *stat
 {
 	struct smal_gc *gc = thread->gc;
 
-	*statics = (struct smal_statics){ .filter = gc->filter, .user = gc->filter_user };
+	statics->filter = gc->filter;
+	statics->user = gc->filter_user;
+	statics->words = statics->few;
+	statics->capacity = sizeof statics->few / sizeof *statics->few;
+	statics->count = 0;
 	if (smal_atomic_load_u32(&gc->statics_are_roots) == 0)
 		return;
 	/* Until all fit: more may be loaded meanwhile. No lock is held: the linker's is
@@ -268,7 +272,7 @@ void smal_statics_gather(struct smal_attached *thread, struct smal_statics *stat
 
 void smal_statics_release(struct smal_attached *thread, struct smal_statics *statics)
 {
-	if (statics->words == NULL)
+	if (statics->words == NULL || statics->words == statics->few)
 		return;
 	smal_gc_begin(thread);
 	smal_space_give(thread->gc->books, statics->words, statics->capacity * sizeof(uintptr_t));

@@ -9,6 +9,8 @@
 #include "test/libgc/foreign.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* ---- Ranges ---- */
 
@@ -132,16 +134,27 @@ END_TEST
 
 static void *library;
 
-static void **open_plugin(void *(*open)(const char *, int))
+static const char *plugin_path(void)
 {
-	void **(*get)(void);
 	const char *path = getenv("ABI_PLUGIN");
 
 	ck_assert_msg(path != NULL, "ABI_PLUGIN is not set");
+	return path;
+}
+
+static void **open_library(void *(*open)(const char *, int), const char *path)
+{
+	void **(*get)(void);
+
 	library = open(path, RTLD_NOW | RTLD_LOCAL);
 	ck_assert_msg(library != NULL, "%s", dlerror());
 	*(void **)&get = dlsym(library, "plugin_slots");
 	return get();
+}
+
+static void **open_plugin(void *(*open)(const char *, int))
+{
+	return open_library(open, plugin_path());
 }
 
 static void *(*const openers[])(const char *, int) = { dlopen, GC_dlopen };
@@ -162,6 +175,31 @@ START_TEST(test_plugin)
 		abi_collect();
 		EXPECT_ALL_LIVE();
 		ck_assert_int_eq(dlclose(library), 0);
+		abi_collect();
+		EXPECT_MOST_DEAD();
+	}
+}
+END_TEST
+
+/* More libraries than most programs have. */
+START_TEST(test_many_plugins)
+{
+	enum { LIBRARIES = 100 };
+	void **data[LIBRARIES];
+
+	for (size_t i = 0; i < LIBRARIES; i++) {
+		char name[2048], command[6144];
+
+		snprintf(name, sizeof name, "%s-%zu", plugin_path(), i);
+		snprintf(command, sizeof command, "cp '%s' '%s'", plugin_path(), name);
+		EXPECT_EQ(system(command), 0);
+		data[i] = open_library(dlopen, name);
+	}
+	for (size_t i = 0; i < LIBRARIES; i += LIBRARIES - 1) {
+		fill(data[i]);
+		abi_collect();
+		EXPECT_ALL_LIVE();
+		memset(data[i], 0, ABI_MANY * sizeof *data[i]);
 		abi_collect();
 		EXPECT_MOST_DEAD();
 	}
@@ -262,6 +300,7 @@ static Suite *suite(void)
 	suite_add_tcase(suite, ranges);
 	tcase_add_checked_fixture(libraries, begin, NULL);
 	tcase_add_loop_test(libraries, test_plugin, 0, 2);
+	tcase_add_test(libraries, test_many_plugins);
 	tcase_add_loop_test(libraries, test_plugin_and_no_dls, 0, 2);
 	tcase_add_test(libraries, test_plugin_filtered);
 	suite_add_tcase(suite, libraries);

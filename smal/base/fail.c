@@ -9,7 +9,6 @@
 #include <smal/base/fail.h>
 #include <smal/base/process.h>
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,15 +78,13 @@ void smal_log(const char *format, ...)
 {
 	char text[512];
 	va_list arguments;
-	int n, cancel;
+	int n;
 
 	va_start(arguments, format);
 	n = vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (n > 0)
 		fwrite(text, 1, smal_min((size_t)n, sizeof text - 1), stderr);
-	pthread_setcancelstate(cancel, &cancel);
 }
 
 void smal_assert_failed(const char *expression, const char *file, int line)

@@ -195,6 +195,8 @@ static void account(struct smal_gc *gc, const struct smal_collection *collection
 /* Not while threads are stopped, which may be in the middle of writing. */
 static void log_collection(const struct smal_collection *collection)
 {
+	int cancel = smal_os_cancel_disable();
+
 	smal_log("smal: collection %llu%s: %llu us, live %llu objects %llu bytes, "
 	         "dead %llu objects, heap %llu -> %llu bytes\n",
 	         (unsigned long long)collection->number,
@@ -205,6 +207,7 @@ static void log_collection(const struct smal_collection *collection)
 	         (unsigned long long)collection->dead_objects,
 	         (unsigned long long)collection->heap_bytes_before,
 	         (unsigned long long)collection->heap_bytes);
+	smal_os_cancel_restore(cancel);
 }
 
 /* Threads that can help with a collection: none, where one has not yet been too much
@@ -238,7 +241,7 @@ static void prepare(struct smal_gc *gc, struct pause *pause)
 	room->helpers = (unsigned)smal_min(room->helpers, lent / HELPER_BYTES);
 	smal_pairs_reserve(gc, &pause->pairs);
 	room->mask_ids = room->helpers != 0 ? smal_marker_ids(gc) : 0;
-	marks = room->mask_ids * (SMAL_MASK_BYTES + 1);
+	marks = room->mask_ids * (SMAL_MASK_BYTES + sizeof *room->touched);
 	pause->queue_words = share / sizeof(uintptr_t);
 	pause->queue_bytes = share + (room->helpers != 0 ? lent + chunks + marks : 0);
 	pause->queue_bytes = smal_round_up(pause->queue_bytes, SMAL_CHUNK);

@@ -52,7 +52,7 @@ struct smal_view {
 	/* Of a member of a team (team.h): the marks that others set; the ids that have some of
 	 * this one's, or NULL; whether this one's are set by others, too. */
 	const smal_word *others;
-	volatile unsigned char *touched;
+	volatile uint32_t *touched;
 	bool shared;
 	const struct smal_scan *scans;
 	const struct smal_segment *segment;
@@ -149,7 +149,8 @@ static SMAL_ALWAYS_INLINE bool smal_mark_share(const struct smal_view *view, sma
 	if ((smal_word_load(&view->others[granule >> SMAL_WORD_LOG2]) & bit) != 0)
 		return false;
 	if (view->touched != NULL)
-		AO_char_store(&view->touched[granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2)], 1);
+		smal_atomic_store_u32(
+			&view->touched[granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2)], 1);
 	if (SMAL_UNLIKELY(view->shared))
 		return (smal_word_or(at, bit) & bit) == 0;
 	smal_word_store(at, marks | bit);

@@ -227,7 +227,7 @@ static bool has_masks(struct smal_team *team)
 		return false;
 	room->mask_ids = ids;
 	memset(room->masks, 0, ids * SMAL_MASK_BYTES);
-	memset(room->touched, 0, ids);
+	memset(room->touched, 0, ids * sizeof *room->touched);
 	return true;
 }
 

@@ -37,13 +37,13 @@ struct smal_handover {
 };
 
 /* What a team has for its queues: in words, for each helper; its chunks; and the helpers'
- * mask, for so many ids, with a byte for each. */
+ * mask, for so many ids, with a word for each: it has marks of theirs. */
 struct smal_team_room {
 	uintptr_t *queues;
 	size_t queue_words;
 	struct smal_handover *chunks;
 	smal_word *masks;
-	unsigned char *touched;
+	uint32_t *touched;
 	size_t mask_ids;
 	unsigned helpers;
 };

@@ -137,8 +137,8 @@ static inline void smal_os_pause(void)
 #endif
 }
 
-/* Between these the calling thread is not cancelled, whatever it calls; nests. What a
- * program's functions are called by, or what has a lock, writes or reads a file. */
+/* Between these the calling thread is not cancelled, whatever it calls: where it has a lock,
+ * or has stopped others. They nest. */
 int smal_os_cancel_disable(void);
 void smal_os_cancel_restore(int before);
 

@@ -108,7 +108,11 @@ struct smal_marker {
 void smal_marker_init(struct smal_marker *marker, struct smal_gc *gc, uintptr_t *spare,
                       size_t words);
 
-/* The buffer ids of a marker's view, as it would be now. */
+/* The buffer ids of a view; of the one that a marker would have now. */
+static inline size_t smal_view_ids(const struct smal_view *view)
+{
+	return (view->bytes + SMAL_ID_BYTES - 1) >> SMAL_ID_LOG2;
+}
 size_t smal_marker_ids(struct smal_gc *gc);
 
 /* The queue's place: what is scanned for relief needs some room itself. */

@@ -82,7 +82,7 @@ size_t smal_marker_ids(struct smal_gc *gc)
 	struct smal_marker marker;
 
 	smal_marker_init(&marker, gc, NULL, 0);
-	return (marker.view.bytes + SMAL_ID_BYTES - 1) >> SMAL_ID_LOG2;
+	return smal_view_ids(&marker.view);
 }
 
 void smal_marker_watch(struct smal_marker *marker,

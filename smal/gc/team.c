@@ -221,7 +221,7 @@ static void help(void *argument, unsigned number)
 static bool has_masks(struct smal_team *team)
 {
 	struct smal_team_room *room = &team->room;
-	size_t ids = (team->marker->view.bytes + SMAL_ID_BYTES - 1) >> SMAL_ID_LOG2;
+	size_t ids = smal_view_ids(&team->marker->view);
 
 	if (ids > room->mask_ids)
 		return false;

@@ -9,12 +9,12 @@
  * older half of its queue, which leads to the most. When all but the collecting
  * thread are hungry and it has little to do, it goes on alone; the others wait.
  *
- * Nobody sets a bit by an atomic operation, which would wait for all that is under way: the
- * collecting thread sets the heap's masks, and the helpers a mask of their own of the marker's
- * view (by atomic operations after all, where there are two of them). A member looks
- * at both; where two find an object at the same time both scan it. Before the collecting
- * thread goes on alone it takes over what the helpers' mask has. Outside of the view
- * bits are set by atomic operations.
+ * An atomic operation would wait for all loads under way. So the collecting thread sets
+ * the heap's masks by plain stores, and a helper a mask of its own, of the marker's view;
+ * a member looks at both, and where two find an object at the same time both scan it.
+ * Before the collecting thread goes on alone it takes over what the helpers' mask has.
+ * Bits are set by atomic operations where there are several helpers, in their mask, and
+ * outside of the view, in the heap's.
  *
  * Invariants, with the lock held:
  *   T1  a member's queue is its own; what is handed over lies in a chunk, or is the

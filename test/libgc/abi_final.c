@@ -112,7 +112,10 @@ START_TEST(test_tagged)
 
 	tag = 1 + (size_t)_i / ORDERS;
 	see_dead(_i % ORDERS);
-	object = make(1, _i % ORDERS);
+	object = kept[0] = make(1, _i % ORDERS);
+	ABI_SEEN(kept);
+	abi_collect();
+	ck_assert_int_ne(GC_is_marked((char *)object + tag), 0);
 	orders[_i % ORDERS]((char *)object + tag, NULL, NULL, &old, &old_data);
 	ck_assert(old == finalizer && old_data == data_of[1]);
 }

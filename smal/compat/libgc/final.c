@@ -110,7 +110,7 @@ static void give_old(const struct registration *new, const struct entry *old)
 }
 
 /* With the lock. False: no memory, and nothing has changed. */
-static bool register_locked(const struct registration *new)
+static bool register_locked(const struct registration *new, uintptr_t base)
 {
 	struct entry **at, *entry;
 
@@ -134,7 +134,7 @@ static bool register_locked(const struct registration *new)
 			return false;
 		give_old(new, NULL);
 		entry->object = (uintptr_t) new->object;
-		entry->base = (uintptr_t)smal_find(bdw_gc, entry->object);
+		entry->base = base;
 		*at = entry;
 		count++;
 		smal_external(bdw_gc, OUTSIDE_BYTES);
@@ -153,11 +153,13 @@ static void register_as(const struct registration *new)
 	bool done = false;
 
 	if (bdw_lock()) {
-		done = new->object == NULL || smal_find(bdw_gc, (uintptr_t) new->object) == NULL;
+		uintptr_t base = (uintptr_t)smal_find(bdw_gc, (uintptr_t) new->object);
+
+		done = base == 0;
 		if (done)
 			give_old(new, NULL);
 		else
-			done = register_locked(new);
+			done = register_locked(new, base);
 	}
 	bdw_unlock();
 	if (!done)

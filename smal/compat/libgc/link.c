@@ -351,7 +351,7 @@ void bdw_togglerefs_clear(struct smal_marker *marker)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < toggle_count; i++)
-		if (smal_is_marked(marker, bdw_start(toggles[i].object)))
+		if (smal_is_marked(marker, toggles[i].object))
 			toggles[kept++] = toggles[i];
 	toggle_count = kept;
 }

@@ -166,7 +166,7 @@ static void put(int file, const char *format, va_list arguments)
 	if (bytes > (int)sizeof text - 1)
 		bytes = (int)sizeof text - 1;
 	if (bytes > 0 && write(file, text, (size_t)bytes) < 0)
-		bytes = 0;
+		bytes = 0; /* There is nobody to tell. */
 	smal_os_cancel_restore(cancel);
 }
 

@@ -229,8 +229,7 @@ static void mark_in_order(struct smal_marker *marker)
 {
 	for (size_t i = 0; i <= head_mask; i++) {
 		for (const struct entry *at = heads[i]; at != NULL; at = at->next) {
-			if (at->order == NO_ORDER ||
-			    smal_is_marked(marker, (const void *)at->base))
+			if (at->order == NO_ORDER || smal_is_marked(marker, (const void *)at->base))
 				continue;
 			if (at->order == IGNORE_SELF)
 				mark_others(marker, at->base);

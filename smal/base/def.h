@@ -90,11 +90,20 @@ static inline unsigned smal_word_lowest(smal_word word)
 	return (unsigned)__builtin_ctzl((unsigned long)word);
 }
 
-/* Without a machine flag this may be a call: for masks there is smal_words_count
- * (stride/bitmap.h). */
+/* Bits that are set: by halves, quarters and bytes, since without a machine flag the
+ * compiler's own is a call. */
 static inline unsigned smal_word_count(smal_word word)
 {
+#ifdef __POPCNT__
 	return (unsigned)__builtin_popcountl((unsigned long)word);
+#else
+	const smal_word all = ~(smal_word)0;
+
+	word -= word >> 1 & all / 3;
+	word = (word & all / 5) + (word >> 2 & all / 5);
+	word = (word + (word >> 4)) & all / 17;
+	return (unsigned)(word * (all / 255) >> (SMAL_WORD_BITS - 8));
+#endif
 }
 
 /* Prints the failed assertion and aborts. */

@@ -4,8 +4,8 @@
  *
  *   registered --(object not reached)--> due --(GC_invoke_finalizers)--> run, over
  *
- * Registrations are found by their object in a hash table with chains; neither table nor
- * chains keep the object. The client data is a root until the finalizer has been
+ * Registrations (entry.h) are found by their object in a hash table with chains; neither
+ * they nor the table keep the object. The client data is a root until the finalizer has been
  * started.
  *
  * In a collection, when disappearing links are cleared, what is due is decided in this
@@ -20,9 +20,7 @@
  * The finalizers run in the order in which that was found, in the thread that allocates
  * next, or where the program asks for it.
  */
-#include <smal/compat/libgc/libgc.h>
-
-enum order { NORMAL, IGNORE_SELF, NO_ORDER, UNREACHABLE };
+#include <smal/compat/libgc/entry.h>
 
 enum {
 	LEAST = 128,
@@ -31,19 +29,10 @@ enum {
 	OUTSIDE_BYTES = 256
 };
 
-struct entry {
-	struct entry *next;
-	/* As the program has it, with its tag, and where it begins. */
-	uintptr_t object, base;
-	bdw_finalizer *function;
-	void *data;
-	enum order order;
-};
-
-static struct entry **heads;
+static struct bdw_entry **heads;
 static size_t head_mask, count;
 /* What is due, first come first. */
-static struct entry *first, **last = &first;
+static struct bdw_entry *first, **last = &first;
 volatile size_t bdw_ready;
 
 bdw_plain_proc *GC_finalizer_notifier;
@@ -52,14 +41,14 @@ static bdw_await_proc *await_proc;
 
 /* ---- Registering ---- */
 
-static struct entry **head_of(uintptr_t object)
+static struct bdw_entry **head_of(uintptr_t object)
 {
 	return &heads[(size_t)((object >> 4) * (uintptr_t)0x9e3779b97f4a7c15u >> 20) & head_mask];
 }
 
-static struct entry **find(uintptr_t object)
+static struct bdw_entry **find(uintptr_t object)
 {
-	struct entry **at = head_of(object);
+	struct bdw_entry **at = head_of(object);
 
 	while (*at != NULL && (*at)->object != object)
 		at = &(*at)->next;
@@ -70,7 +59,7 @@ static struct entry **find(uintptr_t object)
 static bool grow(void)
 {
 	size_t old_mask = head_mask;
-	struct entry **old = heads, **larger;
+	struct bdw_entry **old = heads, **larger;
 
 	if (heads != NULL && count <= head_mask)
 		return true;
@@ -81,7 +70,7 @@ static bool grow(void)
 	heads = larger;
 	for (size_t i = 0; old != NULL && i <= old_mask; i++) {
 		while (old[i] != NULL) {
-			struct entry *entry = old[i], **head = head_of(entry->object);
+			struct bdw_entry *entry = old[i], **head = head_of(entry->object);
 
 			old[i] = entry->next;
 			entry->next = *head;
@@ -98,10 +87,10 @@ struct registration {
 	void *data;
 	bdw_finalizer **old_function;
 	void **old_data;
-	enum order order;
+	enum bdw_order order;
 };
 
-static void give_old(const struct registration *new, const struct entry *old)
+static void give_old(const struct registration *new, const struct bdw_entry *old)
 {
 	if (new->old_function != NULL)
 		*new->old_function = old != NULL ? old->function : NULL;
@@ -112,7 +101,7 @@ static void give_old(const struct registration *new, const struct entry *old)
 /* With the lock. False: no memory, and nothing has changed. */
 static bool register_locked(const struct registration *new, uintptr_t base)
 {
-	struct entry **at, *entry;
+	struct bdw_entry **at, *entry;
 
 	if (!grow())
 		return false;
@@ -125,16 +114,18 @@ static bool register_locked(const struct registration *new, uintptr_t base)
 		*at = entry->next;
 		count--;
 		smal_external(bdw_gc, -OUTSIDE_BYTES);
-		bdw_give(entry);
+		bdw_entry_give(entry);
 		return true;
 	}
 	if (entry == NULL) {
-		entry = bdw_take(sizeof *entry);
+		entry = bdw_entry_take();
 		if (entry == NULL)
 			return false;
 		give_old(new, NULL);
 		entry->object = (uintptr_t) new->object;
 		entry->base = base;
+		entry->state = BDW_REGISTERED;
+		entry->next = NULL;
 		*at = entry;
 		count++;
 		smal_external(bdw_gc, OUTSIDE_BYTES);
@@ -143,7 +134,7 @@ static bool register_locked(const struct registration *new, uintptr_t base)
 	}
 	entry->function = new->function;
 	entry->data = new->data;
-	entry->order = new->order;
+	entry->order = (uint8_t) new->order;
 	return true;
 }
 
@@ -163,47 +154,57 @@ static void register_as(const struct registration *new)
 	}
 	bdw_unlock();
 	if (!done)
-		bdw_oom(sizeof(struct entry));
+		bdw_oom(sizeof(struct bdw_entry));
 }
 
 void GC_register_finalizer(void *object, bdw_finalizer *function, void *data,
                            bdw_finalizer **old_function, void **old_data)
 {
-	register_as(
-		&(struct registration){ object, function, data, old_function, old_data, NORMAL });
+	register_as(&(struct registration){ object, function, data, old_function, old_data,
+	                                    BDW_NORMAL_ORDER });
 }
 
 void GC_register_finalizer_ignore_self(void *object, bdw_finalizer *function, void *data,
                                        bdw_finalizer **old_function, void **old_data)
 {
 	register_as(&(struct registration){ object, function, data, old_function, old_data,
-	                                    IGNORE_SELF });
+	                                    BDW_IGNORE_SELF });
 }
 
 void GC_register_finalizer_no_order(void *object, bdw_finalizer *function, void *data,
                                     bdw_finalizer **old_function, void **old_data)
 {
-	register_as(
-		&(struct registration){ object, function, data, old_function, old_data, NO_ORDER });
+	register_as(&(struct registration){ object, function, data, old_function, old_data,
+	                                    BDW_NO_ORDER });
 }
 
 void GC_register_finalizer_unreachable(void *object, bdw_finalizer *function, void *data,
                                        bdw_finalizer **old_function, void **old_data)
 {
 	register_as(&(struct registration){ object, function, data, old_function, old_data,
-	                                    UNREACHABLE });
+	                                    BDW_UNREACHABLE });
 }
 
 /* ---- In a collection ---- */
 
+/* The data of many are often one object. */
+static const void *mark_data(struct smal_marker *marker, const struct bdw_entry *entry,
+                             const void *last_data)
+{
+	if (entry->data != NULL && entry->data != last_data)
+		smal_mark_range(marker, &entry->data, &entry->data + 1);
+	return entry->data;
+}
+
 void bdw_finalizers_mark(struct smal_marker *marker)
 {
-	for (size_t i = 0; heads != NULL && i <= head_mask; i++)
-		for (const struct entry *at = heads[i]; at != NULL; at = at->next)
-			smal_mark_range(marker, &at->data, &at->data + 1);
-	for (const struct entry *at = first; at != NULL; at = at->next) {
+	const void *data = NULL;
+
+	BDW_EACH_ENTRY(at, BDW_REGISTERED)
+	data = mark_data(marker, at, data);
+	for (const struct bdw_entry *at = first; at != NULL; at = at->next) {
 		smal_mark(marker, (const void *)at->base);
-		smal_mark_range(marker, &at->data, &at->data + 1);
+		data = mark_data(marker, at, data);
 	}
 }
 
@@ -227,68 +228,87 @@ static void mark_others(struct smal_marker *marker, uintptr_t object)
 
 static void mark_in_order(struct smal_marker *marker)
 {
-	for (size_t i = 0; i <= head_mask; i++) {
-		for (const struct entry *at = heads[i]; at != NULL; at = at->next) {
-			if (at->order == NO_ORDER || smal_is_marked(marker, (const void *)at->base))
-				continue;
-			if (at->order == IGNORE_SELF)
-				mark_others(marker, at->base);
-			else
-				smal_mark_referents(marker, (const void *)at->base);
-			smal_mark_onward(marker);
-			if (smal_is_marked(marker, (const void *)at->base))
-				bdw_warn("GC Warning: Finalization cycle involving %p\n",
-				         at->object);
-		}
+	BDW_EACH_ENTRY(at, BDW_REGISTERED)
+	{
+		if (at->order == BDW_NO_ORDER || smal_is_marked(marker, (const void *)at->base))
+			continue;
+		if (at->order == BDW_IGNORE_SELF)
+			mark_others(marker, at->base);
+		else
+			smal_mark_referents(marker, (const void *)at->base);
+		smal_mark_onward(marker);
+		if (smal_is_marked(marker, (const void *)at->base))
+			bdw_warn("GC Warning: Finalization cycle involving %p\n", at->object);
 	}
 }
 
-/* Puts what is not marked behind what is due already; one that was freed is over. */
+/* Off its chain. */
+static void unchain(struct bdw_entry *entry)
+{
+	struct bdw_entry **at = head_of(entry->object);
+
+	while (*at != entry)
+		at = &(*at)->next;
+	*at = entry->next;
+	count--;
+}
+
+static void chain(struct bdw_entry *entry)
+{
+	struct bdw_entry **head = head_of(entry->object);
+
+	entry->next = *head;
+	*head = entry;
+	count++;
+}
+
+/* Behind what is due already. */
+static void put_last(struct bdw_entry *entry)
+{
+	entry->state = BDW_DUE;
+	entry->next = NULL;
+	*last = entry;
+	last = &entry->next;
+	bdw_ready++;
+}
+
+/* What is not marked is due; one that was freed is over. */
 static void move_due(struct smal_marker *marker)
 {
 	ptrdiff_t outside = 0;
 
-	for (size_t i = 0; i <= head_mask; i++) {
-		for (struct entry **at = &heads[i], *entry; (entry = *at) != NULL;) {
-			if (smal_is_marked(marker, (const void *)entry->base)) {
-				at = &entry->next;
-				continue;
-			}
-			*at = entry->next;
-			count--;
-			outside += OUTSIDE_BYTES;
-			if (smal_find(bdw_gc, entry->base) != (const void *)entry->base) {
-				bdw_give(entry);
-				continue;
-			}
-			entry->next = NULL;
-			*last = entry;
-			last = &entry->next;
-			bdw_ready++;
-			if (await_proc != NULL)
-				await_proc((void *)entry->object);
+	BDW_EACH_ENTRY(entry, BDW_REGISTERED)
+	{
+		if (smal_is_marked(marker, (const void *)entry->base))
+			continue;
+		unchain(entry);
+		outside += OUTSIDE_BYTES;
+		if (smal_find(bdw_gc, entry->base) != (const void *)entry->base) {
+			bdw_entry_give(entry);
+			continue;
 		}
+		put_last(entry);
+		if (await_proc != NULL)
+			await_proc((void *)entry->object);
 	}
 	smal_external(bdw_gc, -outside);
 }
 
 /* Of those that are due since `from`: what is reachable from others goes back. */
-static void return_reachable(struct smal_marker *marker, struct entry **from)
+static void return_reachable(struct smal_marker *marker, struct bdw_entry **from)
 {
 	while (*from != NULL) {
-		struct entry *entry = *from, **head;
+		struct bdw_entry *entry = *from;
 
-		if (entry->order != UNREACHABLE ||
+		if (entry->order != BDW_UNREACHABLE ||
 		    !smal_is_marked(marker, (const void *)entry->base)) {
 			smal_mark(marker, (const void *)entry->base);
 			from = &entry->next;
 			continue;
 		}
 		*from = entry->next;
-		head = head_of(entry->object);
-		entry->next = *head;
-		*head = entry;
-		count++;
+		entry->state = BDW_REGISTERED;
+		chain(entry);
 		smal_external(bdw_gc, OUTSIDE_BYTES);
 		bdw_ready--;
 	}
@@ -297,14 +317,15 @@ static void return_reachable(struct smal_marker *marker, struct entry **from)
 
 void bdw_finalizers_decide(struct smal_marker *marker)
 {
-	struct entry **from = last;
+	struct bdw_entry **from = last;
 
+	bdw_entries_trim();
 	if (count == 0)
 		return;
 	mark_in_order(marker);
 	move_due(marker);
-	for (const struct entry *at = *from; at != NULL; at = at->next)
-		if (at->order != UNREACHABLE)
+	for (const struct bdw_entry *at = *from; at != NULL; at = at->next)
+		if (at->order != BDW_UNREACHABLE)
 			smal_mark(marker, (const void *)at->base);
 	smal_mark_onward(marker);
 	return_reachable(marker, from);
@@ -323,7 +344,7 @@ int GC_should_invoke_finalizers(void)
 static bdw_finalizer *take_first(void *volatile *object, void *volatile *data)
 {
 	bdw_finalizer *function = NULL;
-	struct entry *entry = NULL;
+	struct bdw_entry *entry = NULL;
 
 	if (bdw_lock())
 		entry = first;
@@ -335,7 +356,7 @@ static bdw_finalizer *take_first(void *volatile *object, void *volatile *data)
 		if (first == NULL)
 			last = &first;
 		bdw_ready--;
-		bdw_give(entry);
+		bdw_entry_give(entry);
 	}
 	bdw_unlock();
 	return function;
@@ -365,17 +386,12 @@ void GC_finalize_all(void)
 	for (;;) {
 		bool locked = bdw_lock();
 
-		for (size_t i = 0; locked && heads != NULL && i <= head_mask; i++) {
-			while (heads[i] != NULL) {
-				struct entry *entry = heads[i];
-
-				heads[i] = entry->next;
-				count--;
+		if (locked) {
+			BDW_EACH_ENTRY(entry, BDW_REGISTERED)
+			{
+				unchain(entry);
 				smal_external(bdw_gc, -OUTSIDE_BYTES);
-				entry->next = NULL;
-				*last = entry;
-				last = &entry->next;
-				bdw_ready++;
+				put_last(entry);
 			}
 		}
 		bdw_unlock();

@@ -46,8 +46,8 @@ smal_compat_libgc_libgc_la_SOURCES = \
 	smal/compat/libgc/debug.c \
 	smal/compat/libgc/typed.c \
 	smal/compat/libgc/link.c \
-	smal/compat/libgc/entry.c \
 	smal/compat/libgc/entry.h \
+	smal/compat/libgc/entry.c \
 	smal/compat/libgc/final.c \
 	smal/compat/libgc/root.c \
 	smal/compat/libgc/collect.c \

@@ -468,6 +468,35 @@ EXTRA_DIST += $(preload_tests) test/preload/common.sh test/preload/early.c test/
 
 TESTS += test/misuse.sh test/count_pairs.sh test/count_alloc.sh
 
+# With fine buffers, what compares all that happens with a model.
+fine_tests = test/fine/model_stride test/fine/model_heap test/fine/model_gc \
+	test/fine/model_weak test/fine/stress_threads
+fine_cppflags = $(AM_CPPFLAGS) $(FINE_CPPFLAGS)
+fine_ldadd = test/libfine.la libsmal-fine.la $(CHECK_LIBS)
+test_fine_model_stride_SOURCES = test/model_stride.c
+test_fine_model_stride_CPPFLAGS = $(fine_cppflags)
+test_fine_model_stride_LDFLAGS = $(fault_ldflags)
+test_fine_model_stride_LDADD = $(fine_ldadd)
+test_fine_model_heap_SOURCES = test/model_heap.c
+test_fine_model_heap_CPPFLAGS = $(fine_cppflags)
+test_fine_model_heap_LDADD = $(fine_ldadd)
+test_fine_model_gc_SOURCES = test/model_gc.c
+test_fine_model_gc_CPPFLAGS = $(fine_cppflags)
+test_fine_model_gc_LDADD = $(fine_ldadd)
+test_fine_model_weak_SOURCES = test/model_weak.c
+test_fine_model_weak_CPPFLAGS = $(fine_cppflags)
+test_fine_model_weak_LDADD = $(fine_ldadd)
+test_fine_stress_threads_SOURCES = test/stress_threads.c
+test_fine_stress_threads_CPPFLAGS = $(fine_cppflags)
+test_fine_stress_threads_LDADD = $(fine_ldadd)
+if CHECK_FRAMEWORK
+check_LTLIBRARIES += test/libfine.la
+test_libfine_la_SOURCES = $(test_libsupport_la_SOURCES)
+test_libfine_la_CPPFLAGS = $(fine_cppflags)
+check_PROGRAMS += $(fine_tests)
+TESTS += $(fine_tests)
+endif
+
 # Programs for heaps that a fuzzer has made up; check-all makes more of them.
 check_PROGRAMS += test/fuzz_heap
 test_fuzz_heap_LDADD = libsmal-core.la

@@ -55,12 +55,13 @@ smal_compat_libgc_libgc_la_SOURCES = \
 	smal/compat/libgc/report.c \
 	smal/compat/libgc/init.c
 smal_compat_libgc_libgc_la_CFLAGS = $(AM_CFLAGS) $(CORE_OPT_CFLAGS) $(HIDE_CFLAGS)
-smal_compat_libgc_libgc_la_LIBADD = libsmal-core.la
+smal_compat_libgc_libgc_la_CPPFLAGS = $(AM_CPPFLAGS) $(FINE_CPPFLAGS)
+smal_compat_libgc_libgc_la_LIBADD = libsmal-fine.la
 smal_compat_libgc_libgc_la_LDFLAGS = -shared -version-info 6:1:5 $(SECTION_LDFLAGS) \
 	$(STAY_LDFLAGS)
 if VERSION_SCRIPT
 smal_compat_libgc_libgc_la_LDFLAGS += -Wl,--version-script=$(srcdir)/smal/compat/libgc/libgc.map
-smal_compat_libgc_libgc_la_DEPENDENCIES = libsmal-core.la smal/compat/libgc/libgc.map
+smal_compat_libgc_libgc_la_DEPENDENCIES = libsmal-fine.la smal/compat/libgc/libgc.map
 endif
 EXTRA_DIST += smal/compat/libgc/libgc.map
 

@@ -77,7 +77,7 @@ enum smal_scan_flags {
 	SMAL_SCAN_INTERIOR = 1,
 	/* Has a free callback: look at the pending mask. */
 	SMAL_SCAN_FREES = 2,
-	/* A buffer is larger than 64 KiB. */
+	/* A buffer is larger than SMAL_ID_BYTES. */
 	SMAL_SCAN_WIDE = 4,
 	/* A small object of fixed size: one past its end is not it if another
 	 * object begins there. */

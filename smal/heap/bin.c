@@ -47,7 +47,7 @@ static void unlock(struct smal_cache *cache)
 		smal_os_lock_give(&smal_cache_heap(cache)->lock);
 }
 
-/* What a buffer has, in units of 64 KiB. */
+/* What a buffer has, in small buffers. */
 static uint32_t ids_of(const struct smal_buffer *buffer)
 {
 	return (uint32_t)(smal_buffer_bytes(buffer) >> SMAL_ID_LOG2);
@@ -353,13 +353,15 @@ void smal_cache_return(struct smal_cache *cache, struct smal_buffer *buffer, uin
 		smal_cache_relist(cache, buffer);
 }
 
-/* A buffer of 64 KiB has a bit of its summary for each word. */
+/* Where a small buffer has as many words as a word has bits, a bit of its summary is one
+ * word, and the word's place follows from the granule. */
 void smal_cache_overflow(struct smal_cache *cache, struct smal_bin *bin, uintptr_t granule)
 {
 	size_t id = granule >> (SMAL_ID_LOG2 - SMAL_GRANULE_LOG2);
 	struct smal_buffer *buffer = &smal_heap_map.buffers[id];
 
-	if (SMAL_UNLIKELY(SMAL_WORD_BITS != 64 || bin->stride_bytes > SMAL_SMALL_LARGEST)) {
+	if (SMAL_UNLIKELY((int)SMAL_MASK_WORDS != (int)SMAL_WORD_BITS ||
+	                  bin->stride_bytes > SMAL_SMALL_LARGEST)) {
 		buffer -= *smal_segment_back(smal_heap_map.segment, id);
 		smal_cache_return(cache, buffer,
 		                  smal_heap_map.base + (granule << SMAL_GRANULE_LOG2));

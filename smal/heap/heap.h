@@ -46,7 +46,7 @@ enum {
 	/* struct smal_lent, at a buffer's first id. */
 	SMAL_SIDE_LENT,
 	SMAL_BIN_SLOTS = 48,
-	/* Empty buffers of 64 KiB that a cache keeps for any of its bins: so many, and one
+	/* Empty small buffers that a cache keeps for any of its bins: so many, and one
 	 * for each so many that it has. */
 	SMAL_CACHE_SPARES = 2,
 	/* Refills between two looks at idle bins: of large slots, few are many bytes. */
@@ -111,10 +111,10 @@ struct smal_cache {
 	struct smal_link link;
 	/* Buffers that others have given slots back to (remote.c); or SMAL_PENDING_CLOSED. */
 	volatile AO_t pending;
-	/* Empty buffers of 64 KiB. */
+	/* Empty small buffers. */
 	struct smal_link spares;
 	uint32_t spare_count;
-	/* In units of 64 KiB, what its bins have; bytes freed to their masks since the
+	/* In small buffers, what its bins have; bytes freed to their masks since the
 	 * last look at idle bins, and at how many the next is due; those before that since
 	 * the last look at pages, and the clock then (purge.c). */
 	uint32_t buffers;

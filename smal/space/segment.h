@@ -15,7 +15,7 @@
  * another run, so that a reader with a stale answer reads something harmless.
  *
  * Side metadata belongs to the floors above: so many bytes for each buffer id
- * (64 KiB of addresses). The space reserves and commits it, and never reads it.
+ * (SMAL_ID_BYTES of addresses). The space reserves and commits it, and never reads it.
  */
 #ifndef SMAL_SPACE_SEGMENT_H
 #define SMAL_SPACE_SEGMENT_H

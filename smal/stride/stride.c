@@ -25,7 +25,7 @@
 
 #include <string.h>
 
-/* What a buffer of more than 64 KiB holds at least: an eighth is wasted at most. */
+/* What a buffer larger than a small one holds at least: an eighth is wasted at most. */
 enum { LEAST_SLOTS = 8 };
 
 struct template {

@@ -2,11 +2,11 @@
 /*
  * stride.h: buffers of equal slots, and who holds a slot in a mask elsewhere.
  *
- * A stride is a set of buffers with slots of one size. A buffer is 64 KiB for
- * slots of up to 8 KiB, the power of two that holds eight slots for slots of up
- * to 128 KiB, or exactly one large slot. Its
- * descriptor and masks are side metadata of its segment: their place follows
- * from the buffer's address.
+ * A stride is a set of buffers with slots of one size. A buffer is 64 KiB (16 in
+ * a library of fine buffers: SMAL_ID_BYTES) for slots of up to an eighth of that,
+ * the power of two that holds eight slots for slots of up to 128 KiB, or exactly
+ * one large slot. Its descriptor and masks are side metadata of its segment:
+ * their place follows from the buffer's address.
  *
  * Three masks lie at every buffer. Two of them take turns in being the live
  * mask (a set bit is a slot in use) and whatever the owner needs the other for
@@ -60,7 +60,7 @@ struct smal_buffer {
 	volatile AO_t claimer;
 	/* Which words have a free slot. */
 	smal_word summary;
-	/* 64 KiB to 1 MiB, or the pages of a large slot. */
+	/* SMAL_ID_BYTES to 1 MiB, or the pages of a large slot. */
 	uint32_t chunks;
 	/* Its first id in the segment. */
 	uint32_t id;
@@ -129,7 +129,7 @@ void smal_stride_fini(struct smal_stride *stride);
 void *smal_stride_take(struct smal_stride *stride);
 
 /* Adds an empty buffer (large: of one slot of `bytes`, at a multiple of align_bytes,
- * from 64 KiB to 1 MiB); NULL: no memory. */
+ * from SMAL_ID_BYTES to 1 MiB); NULL: no memory. */
 struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes);
 struct smal_buffer *smal_stride_grow_aligned(struct smal_stride *stride, size_t bytes,
                                              size_t align_bytes);

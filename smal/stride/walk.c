@@ -3,7 +3,7 @@
  * walk.c: the buffers of an owner in the order of their addresses.
  *
  * The owner words of a segment are read one after another, four bytes for each
- * 64 KiB: no list is followed, so that buffers may come and go while a walk is
+ * buffer id: no list is followed, so that buffers may come and go while a walk is
  * under way, and the walk is nothing but the last address.
  */
 #include <smal/stride/stride.h>

@@ -29,7 +29,11 @@ enum {
 	/* Where one thread is as fast as several, in so many collections by several, they
 	 * are tried again in each of so many. */
 	TRY_FIRST = 8,
-	TRY_AGAIN = 64
+	TRY_AGAIN = 64,
+	/* How often static data may have changed, and how often threads may come late, before
+	 * the world is stopped whatever is loaded. */
+	CHANGES_MOST = 1000,
+	LATE_MOST = 3
 };
 
 struct pause {
@@ -326,23 +330,47 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 		pause->why = smal_verify(gc);
 }
 
-bool smal_collect_now(struct smal_attached *thread, bool on_demand)
+/*
+ * Stops the world and collects, with static data as they are then. Each time they have
+ * changed since they were gathered, they are gathered again; threads that come late too
+ * often are waited for, and what is loaded meanwhile is not scanned. True: it is done, and
+ * not somebody else's.
+ */
+static bool collect_world(struct smal_attached *thread, struct pause *pause)
 {
 	static const struct smal_world_steps steps = { begin, collect_stopped, end };
 	struct smal_gc *gc = thread->gc;
+	/* Nobody writes it while this thread runs. */
+	struct smal_world_call call = { .before = gc->stats.collections };
+	enum smal_world_result result;
+
+	for (unsigned changes = 0;;) {
+		bool known = smal_statics_gather(thread, &pause->statics);
+
+		pause->room.helpers = crew_for(gc);
+		call.generation = known && call.late < LATE_MOST && changes < CHANGES_MOST
+		                          ? &pause->statics.generation
+		                          : NULL;
+		result = smal_world_collect(gc, &call, &steps, pause);
+		smal_statics_release(thread, &pause->statics);
+		if (result == SMAL_WORLD_DONE || result == SMAL_WORLD_COALESCED)
+			break;
+		call.begun = true;
+		call.late += result == SMAL_WORLD_LATE;
+		changes++;
+	}
+	if (result == SMAL_WORLD_COALESCED && call.begun)
+		end(gc);
+	return result == SMAL_WORLD_DONE;
+}
+
+bool smal_collect_now(struct smal_attached *thread, bool on_demand)
+{
 	struct pause pause = { .collection = { .on_demand = on_demand,
 		                               .start_ns = smal_os_clock_ns() } };
-	uint64_t before;
 	uintptr_t lost;
-	bool done;
 
-	/* Nobody writes it while this thread runs. */
-	before = gc->stats.collections;
-	smal_statics_gather(thread, &pause.statics);
-	pause.room.helpers = crew_for(gc);
-	done = smal_world_collect(gc, before, &steps, &pause);
-	smal_statics_release(thread, &pause.statics);
-	if (!done)
+	if (!collect_world(thread, &pause))
 		return false;
 	lost = pause.lost_stack;
 	if (smal_options()->log)

@@ -149,6 +149,8 @@ struct smal_statics {
 	void *user;
 	uintptr_t *words;
 	size_t count, capacity;
+	/* Of the objects whose they are (smal_os_each_static). */
+	uint64_t generation;
 	uintptr_t few[128];
 };
 
@@ -358,8 +360,9 @@ enum smal_error smal_object_fail(const struct smal_gc *gc, const void *pointer,
 /* ---- The steps of a collection ---- */
 
 /* Gathers static data, if it is a root, before threads are stopped: one of them
- * might hold the dynamic linker's lock. The thread is outside. */
-void smal_statics_gather(struct smal_attached *thread, struct smal_statics *statics);
+ * might hold the dynamic linker's lock. The thread is outside. False: it is none, or
+ * there was no memory for it. */
+bool smal_statics_gather(struct smal_attached *thread, struct smal_statics *statics);
 void smal_statics_release(struct smal_attached *thread, struct smal_statics *statics);
 /* Hands all roots but stacks to the marker. */
 void smal_roots_mark(struct smal_gc *gc, struct smal_marker *marker);

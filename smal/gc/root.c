@@ -249,7 +249,7 @@ static bool statics_grow(struct smal_attached *thread, struct smal_statics *stat
 	return statics->words != NULL;
 }
 
-void smal_statics_gather(struct smal_attached *thread, struct smal_statics *statics)
+bool smal_statics_gather(struct smal_attached *thread, struct smal_statics *statics)
 {
 	struct smal_gc *gc = thread->gc;
 
@@ -259,14 +259,16 @@ void smal_statics_gather(struct smal_attached *thread, struct smal_statics *stat
 	statics->capacity = sizeof statics->few / sizeof *statics->few;
 	statics->count = 0;
 	if (smal_atomic_load_u32(&gc->statics_are_roots) == 0)
-		return;
+		return false;
 	/* Until all fit: more may be loaded meanwhile. No lock is held: the linker's is
 	 * above ours. */
 	for (;;) {
 		statics->count = 0;
-		smal_os_each_static(gather, statics);
-		if (statics->count <= statics->capacity || !statics_grow(thread, statics))
-			return;
+		statics->generation = smal_os_each_static(gather, statics);
+		if (statics->count <= statics->capacity)
+			return true;
+		if (!statics_grow(thread, statics))
+			return false;
 	}
 }
 

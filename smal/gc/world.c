@@ -23,6 +23,10 @@ enum {
 	POLL_NS = 20000
 };
 
+/* How long the linker's list of objects is held for threads that do not stop: one may be
+ * waiting for it. */
+#define PATIENCE_NS 20000000u
+
 /* ---- The phase ---- */
 
 /* The count is raised before the word is looked at, and looked at after the word is
@@ -115,27 +119,28 @@ void smal_gc_outlast(struct smal_gc *gc)
 
 struct world {
 	struct smal_gc *gc;
-	/* Collects, unless somebody else does: the collections there were at its call. */
+	/* Collects, unless somebody else does; how it was called then. */
 	bool coalesce;
-	uint64_t before;
-	bool done;
+	const struct smal_world_call *call;
+	enum smal_world_result result;
 	const struct smal_world_steps *steps;
 	void *argument;
 };
 
 /* Returns the phase that was found: IDLE, and it is the caller's now; or somebody
- * else's, or one that a fork makes. A collection that is under way, or that has
- * ended since the call, is one that coalesces. The caller is parked. */
-static enum smal_phase claim(struct smal_gc *gc, const struct world *world)
+ * else's, or one that a fork makes. A collection that has ended since the call is one that
+ * coalesces. The caller is parked. */
+static enum smal_phase claim(struct smal_gc *gc, struct world *world)
 {
 	enum smal_phase phase;
 
 	smal_os_lock_take(&gc->lock);
 	phase = smal_atomic_load_u32(&gc->phase);
-	if (phase == SMAL_PHASE_IDLE && world->coalesce &&
-	    gc->stats.collections != world->before)
-		phase = SMAL_PHASE_COLLECTING;
-	if (phase == SMAL_PHASE_IDLE)
+	/* Until then others may not have been asked to stop yet. */
+	if (phase != SMAL_PHASE_COLLECTING && world->coalesce &&
+	    gc->stats.collections != world->call->before)
+		world->result = SMAL_WORLD_COALESCED;
+	else if (phase == SMAL_PHASE_IDLE)
 		smal_atomic_store_u32(&gc->phase, world->coalesce ? SMAL_PHASE_COLLECTING
 		                                                  : SMAL_PHASE_STOPPED);
 	smal_os_lock_give(&gc->lock);
@@ -178,15 +183,68 @@ static void wait_until_away(struct smal_gc *gc)
 	}
 }
 
-static void resume(struct smal_gc *gc, const struct smal_attached *self,
-                   const struct smal_world_steps *steps)
+/* The same, for a while; with the linker's list held. */
+static bool stop_in_time(void *argument)
 {
-	smal_os_lock_take(&gc->lock);
+	struct world *world = argument;
+	struct smal_gc *gc = world->gc;
+	uint64_t end = smal_os_clock_ns() + ((uint64_t)PATIENCE_NS << 2 * world->call->late), now;
+
+	world->result = SMAL_WORLD_LATE;
+	stop(gc);
+	for (;;) {
+		uint32_t arrivals = smal_atomic_load_u32(&gc->arrivals);
+
+		if (all_are_away(gc))
+			return true;
+		now = smal_os_clock_ns();
+		if (now >= end)
+			return false;
+		smal_os_wait(&gc->arrivals, arrivals, end - now);
+	}
+}
+
+/* With the lock held. */
+static void let_go(struct smal_gc *gc, const struct smal_attached *self)
+{
 	SMAL_EACH_THREAD(gc, thread) {
 		smal_atomic_clear_u32(&thread->public.poll, SMAL_POLL_STOP);
 		if (thread != self)
 			smal_os_wake(&thread->public.poll);
 	}
+}
+
+/* Where static data are roots, they are what they were when they were asked for: else what
+ * a library that has been loaded since refers to would be lost. The threads stop while
+ * nothing can be loaded: once they have, one may be stopped with the linker's lock. False:
+ * they run, and the phase is idle. */
+static bool stop_all(struct world *world, const struct smal_attached *self)
+{
+	struct smal_gc *gc = world->gc;
+
+	if (world->call == NULL || world->call->generation == NULL) {
+		stop(gc);
+		wait_until_away(gc);
+		return true;
+	}
+	world->result = SMAL_WORLD_CHANGED;
+	if (smal_os_statics_hold(*world->call->generation, stop_in_time, world)) {
+		world->result = SMAL_WORLD_DONE;
+		return true;
+	}
+	smal_os_lock_take(&gc->lock);
+	let_go(gc, self);
+	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_IDLE);
+	smal_os_lock_give(&gc->lock);
+	smal_phase_wake(gc);
+	return false;
+}
+
+static void resume(struct smal_gc *gc, const struct smal_attached *self,
+                   const struct smal_world_steps *steps)
+{
+	smal_os_lock_take(&gc->lock);
+	let_go(gc, self);
 	/* Who asks for a collection from now on gets one of its own. */
 	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_STOPPED);
 	smal_os_lock_give(&gc->lock);
@@ -224,26 +282,21 @@ static void run(uintptr_t low, void *argument)
 
 	smal_park(low);
 	give_way(gc);
-	while ((phase = claim(gc, world)) != SMAL_PHASE_IDLE) {
-		if (phase == SMAL_PHASE_COLLECTING && world->coalesce) {
-			/* Others may not have been asked to stop yet. */
-			while (smal_atomic_load_u32(&gc->phase) == SMAL_PHASE_COLLECTING)
-				smal_phase_wait(gc, SMAL_PHASE_COLLECTING);
-			goto out;
-		}
+	while ((phase = claim(gc, world)) != SMAL_PHASE_IDLE &&
+	       world->result != SMAL_WORLD_COALESCED)
 		smal_phase_wait(gc, phase);
-	}
-	if (world->steps->begin != NULL)
+	if (world->result == SMAL_WORLD_COALESCED)
+		goto out;
+	if (world->steps->begin != NULL && !world->call->begun)
 		world->steps->begin(gc);
-	stop(gc);
-	wait_until_away(gc);
+	if (!stop_all(world, self))
+		goto out;
 	if (self != NULL)
 		self->activity = SMAL_COLLECTING;
 	world->steps->step(gc, low, world->argument);
 	if (self != NULL)
 		self->activity = SMAL_IDLE;
 	resume(gc, self, world->steps);
-	world->done = true;
 out:
 	smal_unpark(low);
 	smal_os_cancel_restore(cancel);
@@ -259,14 +312,14 @@ void smal_world_run(struct smal_gc *gc,
 	smal_os_with_stack(run, &world);
 }
 
-bool smal_world_collect(struct smal_gc *gc, uint64_t before, const struct smal_world_steps *steps,
-                        void *argument)
+enum smal_world_result smal_world_collect(struct smal_gc *gc, const struct smal_world_call *call,
+                                          const struct smal_world_steps *steps, void *argument)
 {
-	struct world world = { .gc = gc, .coalesce = true, .before = before,
-		               .steps = steps, .argument = argument };
+	struct world world = { .gc = gc, .coalesce = true, .call = call, .steps = steps,
+		               .argument = argument };
 
 	smal_os_with_stack(run, &world);
-	return world.done;
+	return world.result;
 }
 
 /* ---- By a signal ---- */

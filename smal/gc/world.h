@@ -115,16 +115,34 @@ void smal_world_run(struct smal_gc *gc,
 /*
  * The same for a thread that is attached and a step that collects, with what comes
  * before others are stopped, and after they go on, while no other collection begins.
- * False: somebody else has collected since there were `before` collections, for which
- * it has waited; the caller read them while it ran, so that one has marked after that.
  */
+struct smal_world_call {
+	/* The collections that there were; the caller read them while it ran, so that one that
+	 * comes after them has marked after that. */
+	uint64_t before;
+	/* Of the static data that are roots (smal_os_each_static), or NULL. */
+	const uint64_t *generation;
+	/* How often threads came late; `begin` has been called. */
+	unsigned late;
+	bool begun;
+};
+enum smal_world_result {
+	SMAL_WORLD_DONE,
+	/* Somebody else has collected; it has been waited for. */
+	SMAL_WORLD_COALESCED,
+	/* Nothing was done: the generation is another one. */
+	SMAL_WORLD_CHANGED,
+	/* Nothing was done: it took too long to stop the threads with the linker's lock held,
+	 * for which one of them may wait. The next time there is more patience. */
+	SMAL_WORLD_LATE
+};
 struct smal_world_steps {
 	void (*begin)(struct smal_gc *gc);
 	void (*step)(struct smal_gc *gc, uintptr_t low, void *argument);
 	void (*end)(struct smal_gc *gc);
 };
-bool smal_world_collect(struct smal_gc *gc, uint64_t before, const struct smal_world_steps *steps,
-                        void *argument);
+enum smal_world_result smal_world_collect(struct smal_gc *gc, const struct smal_world_call *call,
+                                          const struct smal_world_steps *steps, void *argument);
 
 /* Waits while the phase is this one; wakes who waits. */
 void smal_phase_wait(struct smal_gc *gc, uint32_t phase);

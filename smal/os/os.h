@@ -221,12 +221,17 @@ void *smal_os_fake_stack(void);
 bool smal_os_fake_frame(void *fake_stack, uintptr_t word, uintptr_t *base, uintptr_t *limit);
 
 /* Calls visit for every range of writable static data of the program (its name is "")
- * and its shared objects. Not while threads are stopped. */
+ * and its shared objects. Not while threads are stopped. Returns the generation of the
+ * objects: it is another one when one has been loaded or unloaded. */
 typedef void smal_os_static_visitor(const char *name, uintptr_t base, uintptr_t limit,
                                     void *argument);
-void smal_os_each_static(smal_os_static_visitor *visit, void *argument);
+uint64_t smal_os_each_static(smal_os_static_visitor *visit, void *argument);
 
-/* True in smal_os_each_static, for a handler of signals: the linker's lock may be held. */
+/* Calls work while no object can be loaded or unloaded: the linker's lock is held. Returns
+ * what it does; false: it was not called, the generation is another one. */
+bool smal_os_statics_hold(uint64_t generation, bool (*work)(void *argument), void *argument);
+
+/* True in both, for a handler of signals: the linker's lock may be held. */
 bool smal_os_is_visiting_statics(void);
 
 /* Between these no other thread visits static data, and those that come wait: a fork's

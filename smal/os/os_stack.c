@@ -103,14 +103,25 @@ bool smal_os_fake_frame(void *fake_stack, uintptr_t word, uintptr_t *base, uintp
 
 struct static_visit {
 	smal_os_static_visitor *visit;
+	bool (*work)(void *argument);
 	void *argument;
+	uint64_t generation;
+	bool done;
 };
+
+/* What was loaded and what was unloaded since the program began. */
+static uint64_t generation_of(const struct dl_phdr_info *info, size_t bytes)
+{
+	return bytes >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs
+	               ? info->dlpi_adds + info->dlpi_subs
+	               : 0;
+}
 
 static int visit_object(struct dl_phdr_info *info, size_t bytes, void *argument)
 {
-	const struct static_visit *to = argument;
+	struct static_visit *to = argument;
 
-	(void)bytes;
+	to->generation = generation_of(info, bytes);
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
 
@@ -155,13 +166,35 @@ bool smal_os_is_visiting_statics(void)
 	return visits > 0;
 }
 
-void smal_os_each_static(smal_os_static_visitor *visit, void *argument)
+uint64_t smal_os_each_static(smal_os_static_visitor *visit, void *argument)
 {
-	struct static_visit to = { visit, argument };
+	struct static_visit to = { .visit = visit, .argument = argument };
 
 	enter();
 	dl_iterate_phdr(visit_object, &to);
 	leave();
+	return to.generation;
+}
+
+/* The first object will do. */
+static int work_once(struct dl_phdr_info *info, size_t bytes, void *argument)
+{
+	struct static_visit *to = argument;
+
+	if (generation_of(info, bytes) == to->generation)
+		to->done = to->work(to->argument);
+	return 1;
+}
+
+bool smal_os_statics_hold(uint64_t generation, bool (*work)(void *argument), void *argument)
+{
+	struct static_visit to = { .work = work, .argument = argument,
+		                   .generation = generation };
+
+	enter();
+	dl_iterate_phdr(work_once, &to);
+	leave();
+	return to.done;
 }
 
 /* A program that holds the linker's lock itself, where a fork waits for it, is not

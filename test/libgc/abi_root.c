@@ -9,8 +9,10 @@
 #include "test/libgc/foreign.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- Ranges ---- */
 
@@ -207,6 +209,43 @@ START_TEST(test_many_plugins)
 END_TEST
 
 /* Without the data of libraries; the variable is read in each collection. */
+/* One that is loaded when a collection has begun and threads run yet; what it is given then
+ * stays. With stock, that has to wait until the collection is over. */
+static volatile int arrival;
+
+static void on_start(void)
+{
+	if (arrival != 0)
+		return;
+	arrival = 1;
+	for (int i = 0; i < 200 && arrival == 1; i++)
+		usleep(1000);
+}
+
+static void *loads(void *argument)
+{
+	while (arrival == 0)
+		usleep(100);
+	fill(open_plugin(dlopen));
+	arrival = 2;
+	return argument;
+}
+
+START_TEST(test_plugin_arrives)
+{
+	pthread_t thread;
+
+	GC_set_start_callback(on_start);
+	EXPECT_EQ(GC_pthread_create(&thread, NULL, loads, NULL), 0);
+	abi_collect();
+	EXPECT_EQ(GC_pthread_join(thread, NULL), 0);
+	GC_set_start_callback(NULL);
+	EXPECT_ALL_LIVE();
+	abi_collect();
+	EXPECT_ALL_LIVE();
+}
+END_TEST
+
 START_TEST(test_plugin_and_no_dls)
 {
 	void **data = open_plugin(dlopen);
@@ -301,6 +340,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(libraries, begin, NULL);
 	tcase_add_loop_test(libraries, test_plugin, 0, 2);
 	tcase_add_test(libraries, test_many_plugins);
+	tcase_add_test(libraries, test_plugin_arrives);
 	tcase_add_loop_test(libraries, test_plugin_and_no_dls, 0, 2);
 	tcase_add_test(libraries, test_plugin_filtered);
 	suite_add_tcase(suite, libraries);

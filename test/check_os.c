@@ -251,6 +251,67 @@ START_TEST(test_each_static)
 }
 END_TEST
 
+/* A generation that is over is not held; one that is held stays. */
+static bool note(void *argument)
+{
+	(*(unsigned *)argument)++;
+	return *(unsigned *)argument == 1;
+}
+
+START_TEST(test_statics_hold)
+{
+	struct seen seen = { .heap_object = NULL };
+	uint64_t generation = smal_os_each_static(see, &seen);
+	unsigned calls = 0;
+
+	ck_assert(!smal_os_statics_hold(generation + 1, note, &calls));
+	ck_assert_uint_eq(calls, 0);
+	ck_assert(smal_os_statics_hold(generation, note, &calls));
+	ck_assert(!smal_os_statics_hold(generation, note, &calls));
+	ck_assert_uint_eq(calls, 2);
+	ck_assert(smal_os_each_static(see, &seen) == generation);
+}
+END_TEST
+
+/* The C library asks /proc for the first thread's stack, and may not get it. */
+static bool without_proc;
+static const int *in_main;
+
+int __real_pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes);
+int __wrap_pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes);
+
+int __wrap_pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
+{
+	return without_proc ? ENOENT : __real_pthread_getattr_np(thread, attributes);
+}
+
+static void *ask_without_proc(void *known)
+{
+	uintptr_t base, limit;
+
+	*(bool *)known = smal_os_stack_bounds(&base, &limit);
+	return known;
+}
+
+START_TEST(test_no_proc)
+{
+	uintptr_t base = 0, limit = 0, here = (uintptr_t)__builtin_frame_address(0);
+	pthread_t thread;
+	bool known = true;
+
+	without_proc = true;
+	ck_assert(smal_os_stack_bounds(&base, &limit));
+	ck_assert_uint_lt(base, here);
+	ck_assert_uint_gt(limit, here);
+	/* What main has on its stack lies there, too; of other threads nothing is known. */
+	ck_assert_uint_gt(limit, (uintptr_t)in_main);
+	ck_assert_int_eq(pthread_create(&thread, NULL, ask_without_proc, &known), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert(!known);
+	without_proc = false;
+}
+END_TEST
+
 static Suite *os_suite(void)
 {
 	Suite *suite = suite_create("os");
@@ -273,11 +334,16 @@ static Suite *os_suite(void)
 	tcase_add_test(stacks, test_with_stack);
 	tcase_add_test(stacks, test_copy_words);
 	tcase_add_test(stacks, test_each_static);
+	tcase_add_test(stacks, test_statics_hold);
+	tcase_add_test(stacks, test_no_proc);
 	suite_add_tcase(suite, stacks);
 	return suite;
 }
 
 int main(void)
 {
+	int here = 0;
+
+	in_main = &here;
 	return test_main(os_suite);
 }

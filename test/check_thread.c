@@ -217,6 +217,47 @@ static void allocate_at_end(void *value)
 		EXPECT(pthread_setspecific(key, (void *)(round + 1)) == 0);
 }
 
+/* One that attaches in the last round of all, when nobody asks any more: it is gone, and
+ * no collection waits for it for ever. */
+static void attach_at_end(void *value)
+{
+	uintptr_t round = (uintptr_t)value;
+	struct smal_thread *self;
+
+	if (round < PTHREAD_DESTRUCTOR_ITERATIONS) {
+		EXPECT(pthread_setspecific(key, (void *)(round + 1)) == 0);
+		return;
+	}
+	EXPECT(smal_thread_attach(gc, &self) == SMAL_OK);
+	EXPECT(smal_alloc(self, pair) != NULL);
+	smal_atomic_add_u32(&done, 1);
+}
+
+static void *end_unseen(void *argument)
+{
+	EXPECT(pthread_setspecific(key, (void *)1) == 0);
+	return argument;
+}
+
+START_TEST(test_unseen)
+{
+	pthread_t other;
+
+	ck_assert_int_eq(pthread_key_create(&key, attach_at_end), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(pthread_create(&other, NULL, end_unseen, NULL), 0);
+		ck_assert_int_eq(smal_thread_leave(thread), SMAL_OK);
+		ck_assert_int_eq(pthread_join(other, NULL), 0);
+		ck_assert_int_eq(smal_thread_enter(thread), SMAL_OK);
+		ck_assert_uint_eq(done, i + 1);
+		heap_collect();
+		ck_assert_uint_eq(heap_live(), 0);
+	}
+	heap_check();
+	pthread_key_delete(key);
+}
+END_TEST
+
 static void *end_with_destructor(void *argument)
 {
 	struct smal_thread *self;
@@ -331,6 +372,7 @@ static Suite *thread_suite(void)
 	tcase_add_test(attach, test_use_again);
 	tcase_add_loop_test(attach, test_die, 0, CREW_UNDER_ASAN ? 2 : 4);
 	tcase_add_test(attach, test_destructors);
+	tcase_add_test(attach, test_unseen);
 	suite_add_tcase(suite, attach);
 
 	tcase_add_checked_fixture(counts, begin_exact, end);

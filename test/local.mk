@@ -122,7 +122,7 @@ unit_tests = \
 
 # In front of the system's memory calls, for what uses test/fault.h.
 fault_ldflags = -Wl,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mremap
-test_check_os_LDFLAGS = $(fault_ldflags)
+test_check_os_LDFLAGS = $(fault_ldflags),--wrap=pthread_getattr_np
 test_check_provider_LDFLAGS = $(fault_ldflags)
 test_check_fsa_LDFLAGS = $(fault_ldflags)
 test_check_tree_LDFLAGS = $(fault_ldflags)

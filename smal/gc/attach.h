@@ -124,6 +124,8 @@ struct smal_attached {
 	struct smal_link link;
 	volatile AO_t os_id;
 	pthread_t os_thread;
+	/* The system's number, or 0. */
+	uint32_t os_number;
 	/* Its own stack, and the one it runs on. */
 	struct smal_fiber own, *current;
 	/* Where it stands while it is AWAY; the end of the alternate signal stack

@@ -163,8 +163,10 @@ static void after_in_child(void)
 				SMAL_CONTAINER(link, struct smal_attached, link);
 
 			next = link->next;
-			if (is_mine(thread))
+			if (is_mine(thread)) {
+				thread->os_number = smal_os_thread_number();
 				continue;
+			}
 			/* Its stack of a fiber is nobody's now. */
 			thread->current->saved.low = 0;
 			thread->current->frames = NULL;

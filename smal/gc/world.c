@@ -20,7 +20,9 @@ enum {
 	/* How long a thread that outlasts others waits for what they have written, and
 	 * between two looks. */
 	BARRIER_NS = 1000000,
-	POLL_NS = 20000
+	POLL_NS = 20000,
+	/* How long a thread may take to stop until it is asked whether it is there. */
+	GONE_NS = 100000000
 };
 
 /* How long the linker's list of objects is held for threads that do not stop: one may be
@@ -172,14 +174,37 @@ static bool all_are_away(struct smal_gc *gc)
 	return away;
 }
 
+/* A thread that attaches when the last of its destructors run ends without a word. */
+static void bury(struct smal_gc *gc)
+{
+	struct smal_link *link, *next;
+
+	smal_os_lock_take(&gc->lock);
+	for (link = gc->threads.next; link != &gc->threads; link = next) {
+		struct smal_attached *thread = SMAL_CONTAINER(link, struct smal_attached, link);
+
+		next = link->next;
+		if ((smal_atomic_load_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0 ||
+		    !smal_os_thread_is_gone(thread->os_number))
+			continue;
+		thread->current->saved.low = 0;
+		thread->current->frames = NULL;
+		smal_thread_end(thread);
+	}
+	smal_os_lock_give(&gc->lock);
+}
+
 static void wait_until_away(struct smal_gc *gc)
 {
 	for (;;) {
 		uint32_t arrivals = smal_atomic_load_u32(&gc->arrivals);
+		uint64_t before_ns = smal_os_clock_ns();
 
 		if (all_are_away(gc))
 			return;
-		smal_os_wait(&gc->arrivals, arrivals, 0);
+		smal_os_wait(&gc->arrivals, arrivals, GONE_NS);
+		if (smal_os_clock_ns() - before_ns >= GONE_NS)
+			bury(gc);
 	}
 }
 

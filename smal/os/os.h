@@ -154,6 +154,11 @@ pthread_t smal_os_thread(void);
 bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low));
 void smal_os_signal_send(pthread_t thread, int number);
 
+/* The system's number of the calling thread, or 0: there is none; true if no thread of this
+ * process has that number. */
+uint32_t smal_os_thread_number(void);
+bool smal_os_thread_is_gone(uint32_t number);
+
 /* As sigsuspend, but that nobody is cancelled there: a handler may be at any place. */
 void smal_os_signal_wait(const sigset_t *blocked);
 

@@ -15,9 +15,39 @@
 
 #include <link.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
+#endif
+
+#ifdef __GLIBC__
+/* Where the first thread's stack began when the program did. */
+extern void *__libc_stack_end __attribute__((weak));
+
+/* Without /proc, or where limits may not be asked for, the C library does not know the first
+ * thread's stack. It ends at what the kernel left there, and is taken for as long as any. */
+static bool first_stack_bounds(uintptr_t *base, uintptr_t *limit)
+{
+	static const uintptr_t bytes = sizeof(void *) == 8 ? (uintptr_t)1 << 30 : 8 << 20;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0), end;
+
+	if (&__libc_stack_end == NULL || getpid() != (pid_t)smal_os_thread_number())
+		return false;
+	end = (uintptr_t)__libc_stack_end;
+	if (here >= end || end - here > bytes)
+		return false;
+	*base = end - bytes;
+	*limit = end;
+	return true;
+}
+#else
+static bool first_stack_bounds(uintptr_t *base, uintptr_t *limit)
+{
+	(void)base;
+	(void)limit;
+	return false;
+}
 #endif
 
 bool smal_os_stack_bounds(uintptr_t *base, uintptr_t *limit)
@@ -33,15 +63,19 @@ bool smal_os_stack_bounds(uintptr_t *base, uintptr_t *limit)
 	*limit = known_limit;
 	if (known_limit != 0)
 		return true;
-	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+		known = pthread_attr_getstack(&attributes, &address, &bytes) == 0;
+		pthread_attr_destroy(&attributes);
+		if (!known)
+			return false;
+		*base = (uintptr_t)address;
+		*limit = (uintptr_t)address + bytes;
+	} else if (!first_stack_bounds(base, limit)) {
 		return false;
-	known = pthread_attr_getstack(&attributes, &address, &bytes) == 0;
-	pthread_attr_destroy(&attributes);
-	if (known) {
-		*base = known_base = (uintptr_t)address;
-		*limit = known_limit = (uintptr_t)address + bytes;
 	}
-	return known;
+	known_base = *base;
+	known_limit = *limit;
+	return true;
 }
 
 static SMAL_NOINLINE void with_low_address(void (*visit)(uintptr_t low, void *argument),

@@ -206,6 +206,25 @@ void smal_os_signal_send(pthread_t thread, int number)
 	pthread_kill(thread, number);
 }
 
+uint32_t smal_os_thread_number(void)
+{
+#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill)
+	return (uint32_t)syscall(SYS_gettid);
+#else
+	return 0;
+#endif
+}
+
+bool smal_os_thread_is_gone(uint32_t number)
+{
+#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill)
+	return number != 0 && syscall(SYS_tgkill, getpid(), number, 0) != 0 && errno == ESRCH;
+#else
+	(void)number;
+	return false;
+#endif
+}
+
 void smal_os_signal_wait(const sigset_t *blocked)
 {
 #if defined(__linux__) && defined(SYS_rt_sigsuspend)

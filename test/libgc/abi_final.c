@@ -7,6 +7,7 @@
 
 #include <gc/javaxfc.h>
 
+#include <setjmp.h>
 #include <stdlib.h>
 
 typedef void (*registers)(void *object, GC_finalization_proc fn, void *data,
@@ -403,6 +404,103 @@ START_TEST(test_unreachable_waits)
 }
 END_TEST
 
+/* ---- Finalizers that go on for long ---- */
+
+static jmp_buf landing;
+static size_t jumps, while_long;
+
+static void make_due(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		make(i, NO_ORDER);
+}
+
+static void jumps_out(void *pointer, void *data)
+{
+	(void)pointer;
+	(void)data;
+	jumps++;
+	longjmp(landing, 1);
+}
+
+static void make_jumping(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		GC_register_finalizer_no_order(GC_malloc(32), jumps_out, NULL, NULL, NULL);
+}
+
+/* Those that come after one that was left are called. */
+START_TEST(test_jumped)
+{
+	for (volatile int round = 0; round < 5; round++) {
+		abi_away(make_jumping, 1);
+		if (setjmp(landing) == 0)
+			abi_collect();
+	}
+	ck_assert_uint_ge(jumps, 2);
+	abi_away(make_due, 1000);
+	for (int i = 0; i < 20; i++)
+		collect_often(1);
+	ck_assert_uint_ge(all_runs, 900);
+}
+END_TEST
+
+static void goes_on(void *pointer, void *data)
+{
+	(void)pointer;
+	(void)data;
+	abi_away(make_due, 1000);
+	for (size_t i = 0; i < 2000000 && all_runs < 900; i++)
+		GC_malloc(64);
+	while_long = all_runs;
+}
+
+static void make_going_on(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		GC_register_finalizer_no_order(GC_malloc(32), goes_on, NULL, NULL, NULL);
+}
+
+/* Others are called while one allocates. */
+START_TEST(test_within)
+{
+	abi_away(make_going_on, 20);
+	for (int i = 0; i < 20 && while_long == 0; i++)
+		abi_collect();
+	ck_assert_uint_ge(while_long, 900);
+}
+END_TEST
+
+/* What was freed is not looked at. */
+static size_t warnings;
+
+static void count_warning(char *format, GC_word argument)
+{
+	(void)format;
+	(void)argument;
+	warnings++;
+}
+
+static void ignores(void *pointer, void *data)
+{
+	(void)pointer;
+	(void)data;
+}
+
+START_TEST(test_freed)
+{
+	GC_set_warn_proc(count_warning);
+	for (size_t i = 0; i < 100; i++) {
+		void *object = GC_malloc(32);
+
+		orders[_i](object, ignores, NULL, NULL, NULL);
+		GC_free(object);
+	}
+	abi_collect();
+	ck_assert_uint_eq(warnings, 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("libgc: finalizers");
@@ -421,6 +519,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(each, test_resurrected, 0, ORDERS);
 	tcase_add_loop_test(each, test_debug, 0, ORDERS);
 	tcase_add_test(each, test_unreachable_waits);
+	tcase_add_test(each, test_jumped);
+	tcase_add_test(each, test_within);
+	tcase_add_loop_test(each, test_freed, 0, ORDERS);
 	suite_add_tcase(suite, each);
 	return suite;
 }

@@ -102,6 +102,40 @@ START_TEST(test_numbers)
 }
 END_TEST
 
+/* Threads that make some at once get different ones. */
+enum { MAKERS = 4, MADE = 2 };
+static unsigned made[MAKERS][MADE];
+static pthread_barrier_t all_here;
+
+static void *make_kinds(void *argument)
+{
+	unsigned *own = argument;
+
+	pthread_barrier_wait(&all_here);
+	for (size_t i = 0; i < MADE; i++)
+		own[i] = GC_new_kind(GC_new_free_list(), 0, 1, 1);
+	return NULL;
+}
+
+START_TEST(test_numbers_at_once)
+{
+	unsigned char seen[256] = { 0 };
+	pthread_t threads[MAKERS];
+
+	pthread_barrier_init(&all_here, NULL, MAKERS);
+	for (size_t i = 0; i < MAKERS; i++)
+		ck_assert_int_eq(GC_pthread_create(&threads[i], NULL, make_kinds, made[i]), 0);
+	for (size_t i = 0; i < MAKERS; i++)
+		ck_assert_int_eq(GC_pthread_join(threads[i], NULL), 0);
+	for (size_t i = 0; i < MAKERS * MADE; i++) {
+		unsigned number = made[i / MADE][i % MADE];
+
+		ck_assert_uint_lt(number, sizeof seen);
+		ck_assert_uint_eq(seen[number]++, 0);
+	}
+}
+END_TEST
+
 static void *inner_kind(void *number)
 {
 	unsigned proc = GC_new_proc_inner(mark_by_env);
@@ -281,6 +315,8 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(kinds, abi_begin, NULL);
 	tcase_add_test(kinds, test_numbers);
 	tcase_add_test(kinds, test_numbers_locked);
+	for (int i = 0; i < 10; i++)
+		tcase_add_test(kinds, test_numbers_at_once);
 	tcase_add_loop_test(kinds, test_proc, 0, 5);
 	tcase_add_test(kinds, test_proc_chain);
 	tcase_add_test(kinds, test_length);

@@ -26,7 +26,9 @@ enum {
 	LEAST = 128,
 	/* What an object with a finalizer holds outside of the heap, for the pace: nobody says,
 	 * but where there are many, they are worth a collection. */
-	OUTSIDE_BYTES = 256
+	OUTSIDE_BYTES = 256,
+	/* Levels of finalizers within finalizers up to which chances for more are halved. */
+	NEST_MOST = 16
 };
 
 static struct bdw_entry **heads;
@@ -211,9 +213,14 @@ void bdw_finalizers_mark(struct smal_marker *marker)
 /* What an object refers to outside of itself. */
 static void mark_others(struct smal_marker *marker, uintptr_t object)
 {
-	uintptr_t limit = object + smal_size((const void *)object);
-	const struct bdw_kind *kind = bdw_kind_of((const void *)object);
+	const struct bdw_kind *kind;
+	uintptr_t limit;
 
+	/* The program may have freed it. */
+	if (smal_find(bdw_gc, object) != (const void *)object)
+		return;
+	limit = object + smal_size((const void *)object);
+	kind = bdw_kind_of((const void *)object);
 	if (kind == NULL || !kind->adjust) {
 		smal_mark_referents(marker, (const void *)object);
 		return;
@@ -365,18 +372,22 @@ static bdw_finalizer *take_first(void *volatile *object, void *volatile *data)
 int GC_invoke_finalizers(void)
 {
 	struct bdw_local *local = &bdw_local;
+	const void *outer_frame = local->finalizing_frame;
+	unsigned outer = local->finalizing;
 	void *volatile object, *volatile data;
 	bdw_finalizer *function;
 	int number = 0;
 
 	if (bdw_ready == 0)
 		return 0;
-	local->finalizing++;
+	local->finalizing = outer + 1;
+	local->finalizing_frame = __builtin_frame_address(0);
 	while ((function = take_first(&object, &data)) != NULL) {
 		function(object, data);
 		number++;
 	}
-	local->finalizing--;
+	local->finalizing = outer;
+	local->finalizing_frame = outer_frame;
 	return number;
 }
 
@@ -400,17 +411,34 @@ void GC_finalize_all(void)
 	}
 }
 
+/* A finalizer that allocates for long must not keep others from being called; but calls
+ * within calls fill the stack, so that there are half as many chances for each level. What
+ * has been left by longjmp, on the same stack, is no call any more. */
+static bool may_nest(struct bdw_local *local)
+{
+	const void *here = __builtin_frame_address(0);
+
+	if (local->finalizing != 0 && here > local->finalizing_frame && here < *local->end_at)
+		local->finalizing = 0;
+	if (local->finalizing == 0)
+		return true;
+	if (++local->skipped < 1u << smal_min(local->finalizing, NEST_MOST))
+		return false;
+	local->skipped = 0;
+	return true;
+}
+
 void bdw_notify(void)
 {
 	static volatile bdw_word told;
-	const struct bdw_local *local = &bdw_local;
+	struct bdw_local *local = &bdw_local;
 	bdw_plain_proc *notifier;
 
-	if (SMAL_LIKELY(bdw_ready == 0) || local->depth != 0 || local->finalizing != 0 ||
-	    local->collecting)
+	if (SMAL_LIKELY(bdw_ready == 0) || local->depth != 0 || local->collecting)
 		return;
 	if (!GC_finalize_on_demand) {
-		GC_invoke_finalizers();
+		if (may_nest(local))
+			GC_invoke_finalizers();
 		return;
 	}
 	notifier = GC_finalizer_notifier;

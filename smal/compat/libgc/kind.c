@@ -193,18 +193,23 @@ const struct bdw_kind *bdw_kind_of(const void *object)
 	return type != NULL ? smal_type_user(type) : NULL;
 }
 
-/* Its number, or 0: there can be none. */
+/* Its number, or 0: there can be none. The lock is not held: a type needs memory. Other
+ * threads may make kinds, too. */
 static unsigned new_kind(bdw_word descr, int adjust, int clear)
 {
 	enum smal_marking marking = SMAL_MARK_CALLBACK;
-	unsigned number = bdw_kind_count, flags = 0;
-	struct bdw_kind *kind = &bdw_kinds[number];
+	unsigned number = __atomic_load_n(&bdw_kind_count, __ATOMIC_RELAXED), flags = 0, last;
+	struct bdw_kind *kind;
 	char name[16] = "kind ";
 
-	if (number >= BDW_KINDS) {
-		bdw_warn("GC Warning: more than %p kinds of objects\n", BDW_KINDS);
-		return 0;
-	}
+	do {
+		if (number >= BDW_KINDS) {
+			bdw_warn("GC Warning: more than %p kinds of objects\n", BDW_KINDS);
+			return 0;
+		}
+	} while (!__atomic_compare_exchange_n(&bdw_kind_count, &number, number + 1, false,
+	                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	kind = &bdw_kinds[number];
 	*kind = (struct bdw_kind){ .descr = descr, .adjust = adjust != 0 };
 	if (descr == 0)
 		marking = adjust ? SMAL_MARK_CONSERVATIVE : SMAL_MARK_NOTHING;
@@ -213,10 +218,14 @@ static unsigned new_kind(bdw_word descr, int adjust, int clear)
 	name[5] = (char)('0' + number / 10);
 	name[6] = (char)('0' + number % 10);
 	if (!kind_init(number, name, marking, flags)) {
+		/* Unless it is the last, the number is lost, and one of normal objects. */
+		*kind = bdw_kinds[BDW_NORMAL];
+		last = number + 1;
+		__atomic_compare_exchange_n(&bdw_kind_count, &last, number, false,
+		                            __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 		bdw_oom(sizeof *kind);
 		return 0;
 	}
-	bdw_kind_count++;
 	return number;
 }
 
@@ -228,11 +237,9 @@ static unsigned make_kind(bdw_word descr, int adjust, int clear)
 		bdw_oom(sizeof(struct bdw_kind));
 		return 0;
 	}
-	bdw_lock();
 	depth = bdw_lock_drop();
 	number = new_kind(descr, adjust, clear);
 	bdw_lock_retake(depth);
-	bdw_unlock();
 	return number;
 }
 
@@ -380,14 +387,19 @@ static int call_closure(void *object)
 
 void GC_init_finalized_malloc(void)
 {
+	int none = 0, kind;
+
 	bdw_thread();
-	if (finalized_kind != 0)
+	if (__atomic_load_n(&finalized_kind, __ATOMIC_ACQUIRE) != 0)
 		return;
-	finalized_kind = (int)make_kind(0, 1, 1);
-	if (finalized_kind == 0)
+	kind = (int)make_kind(0, 1, 1);
+	if (kind == 0)
 		return;
 	/* Pointers into it begin a word behind its beginning. */
-	GC_register_disclaim_proc(finalized_kind, call_closure, 1);
+	GC_register_disclaim_proc(kind, call_closure, 1);
+	/* Of two threads, one makes a kind too many. */
+	__atomic_compare_exchange_n(&finalized_kind, &none, kind, false, __ATOMIC_RELEASE,
+	                            __ATOMIC_RELAXED);
 }
 
 void *GC_finalized_malloc(size_t bytes, const struct bdw_closure *closure)

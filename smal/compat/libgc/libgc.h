@@ -34,8 +34,11 @@ struct bdw_local {
 	/* Where the inline path allocates from; NULL: the slow path has something to do. */
 	struct smal_thread *fast;
 	struct smal_thread *thread;
-	/* How often the lock is held; how often finalizers are running. */
+	/* How often the lock is held; how often finalizers are running, the last of them called
+	 * from this frame, and how often others were not called for that since. */
 	unsigned depth, finalizing;
+	const void *finalizing_frame;
+	unsigned skipped;
 	/* In GC_do_blocking; registered by the program; its destructors run; in the list. */
 	bool blocking, registered, ending, listed;
 	/* The lock is held; with its mutex. */

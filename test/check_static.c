@@ -6,8 +6,10 @@
 #include <smal/gc/gc.h>
 
 #include "test/collector.h"
+#include "test/crew.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static struct smal_type *pair;
 
@@ -226,6 +228,90 @@ START_TEST(test_busy_in_callbacks)
 }
 END_TEST
 
+/* ---- Those who have the linker's lock, or want it ---- */
+
+static volatile uint32_t begun, stop_asking;
+
+static void note_begin(enum smal_event event, void *user)
+{
+	(void)user;
+	if (event == SMAL_EVENT_BEGIN)
+		smal_atomic_add_u32(&begun, 1);
+}
+
+static void see_nothing(const char *name, uintptr_t base, uintptr_t limit, void *argument)
+{
+	(void)name;
+	(void)base;
+	(void)limit;
+	(void)argument;
+}
+
+/* Asks the linker when the world is being stopped, and stops only after that. */
+static void ask_late(struct member *member)
+{
+	uint32_t seen = 0;
+
+	while (smal_atomic_load_u32(&stop_asking) == 0) {
+		if (smal_atomic_load_u32(&begun) != seen) {
+			seen = smal_atomic_load_u32(&begun);
+			usleep(2000);
+			for (int i = 0; i < 10; i++)
+				smal_os_each_static(see_nothing, NULL);
+		}
+		smal_poll(member->self);
+	}
+}
+
+START_TEST(test_late)
+{
+	ck_assert_int_eq(smal_root_add_static(gc), SMAL_OK);
+	ck_assert_int_eq(smal_gc_set_events(gc, note_begin, NULL), SMAL_OK);
+	in_bss = fresh();
+	crew_start(1, true, ask_late);
+	for (int i = 0; i < 10; i++)
+		expect_live(1);
+	smal_atomic_store_u32(&stop_asking, 1);
+	crew_join();
+	in_bss = NULL;
+	expect_live(0);
+	ck_assert_int_eq(smal_gc_set_events(gc, NULL, NULL), SMAL_OK);
+}
+END_TEST
+
+/* Allocates, and collects, in the linker's callback. */
+static void allocate_in_visit(const char *name, uintptr_t base, uintptr_t limit, void *argument)
+{
+	struct member *member = argument;
+
+	(void)name;
+	(void)base;
+	(void)limit;
+	for (int i = 0; i < 100; i++)
+		EXPECT(smal_alloc(member->self, pair) != NULL);
+	EXPECT(smal_collect(member->self) == SMAL_OK);
+}
+
+static void visit_all(struct member *member)
+{
+	while (smal_atomic_load_u32(&stop_asking) == 0)
+		smal_os_each_static(allocate_in_visit, member);
+}
+
+START_TEST(test_in_visit)
+{
+	ck_assert_int_eq(smal_root_add_static(gc), SMAL_OK);
+	in_bss = fresh();
+	crew_start(1, true, visit_all);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	smal_atomic_store_u32(&stop_asking, 1);
+	crew_join();
+	expect_live(1);
+	in_bss = NULL;
+}
+END_TEST
+
 static Suite *static_suite(void)
 {
 	Suite *suite = suite_create("static");
@@ -237,6 +323,8 @@ static Suite *static_suite(void)
 	tcase_add_test(all, test_exclude);
 	tcase_add_test(all, test_exclude_alone);
 	tcase_add_test(all, test_busy_in_callbacks);
+	tcase_add_test(all, test_late);
+	tcase_add_test(all, test_in_visit);
 	suite_add_tcase(suite, all);
 	return suite;
 }

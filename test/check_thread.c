@@ -152,7 +152,8 @@ static void *die(void *argument)
 	case 1:
 		pthread_exit(argument);
 	case 2:
-		EXPECT(smal_thread_leave(self) == SMAL_OK && smal_thread_leave(in_other) == SMAL_OK);
+		EXPECT(smal_thread_leave(self) == SMAL_OK &&
+		       smal_thread_leave(in_other) == SMAL_OK);
 		smal_atomic_store_u32(&ready, 1);
 		for (;;)
 			pause();

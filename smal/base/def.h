@@ -39,8 +39,8 @@
 /* A word of a mask; as wide as a register. */
 typedef uintptr_t smal_word;
 
-/* The size of a small buffer, 1 << 14 or 1 << 16: a choice for all of a library. Half of a
- * percent more is spent on descriptors where it is 14, and less on slots that are free. */
+/* The size of a small buffer, 1 << 14 to 1 << 16: a choice for all of a library. The smaller,
+ * the less is spent on slots that are free, and the more on descriptors. */
 #ifndef SMAL_BUFFER_LOG2
 #define SMAL_BUFFER_LOG2 16
 #endif

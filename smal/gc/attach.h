@@ -123,9 +123,7 @@ struct smal_attached {
 	/* In the collector's list of threads, or of those to be used again. */
 	struct smal_link link;
 	volatile AO_t os_id;
-	pthread_t os_thread;
-	/* The system's number, or 0. */
-	uint32_t os_number;
+	struct smal_os_thread os_thread;
 	/* Its own stack, and the one it runs on. */
 	struct smal_fiber own, *current;
 	/* Where it stands while it is AWAY; the end of the alternate signal stack

@@ -33,7 +33,8 @@ enum {
 	/* How often static data may have changed, and how often threads may come late, before
 	 * the world is stopped whatever is loaded. */
 	CHANGES_MOST = 1000,
-	LATE_MOST = 3
+	LATE_MOST = 3,
+	LATE_AGAIN = 16
 };
 
 struct pause {
@@ -165,11 +166,11 @@ static void count(struct smal_gc *gc, struct smal_collection *collection)
 		                 counts->freed_slots - kind->pending_slots;
 
 		collection->live_objects += slots;
-		collection->live_bytes +=
-			kind->stride.stride_bytes != 0
-				? slots * kind->stride.stride_bytes
-				: counts->claimed_large_bytes - counts->freed_large_bytes -
-					  kind->pending_large_bytes;
+		collection->live_bytes += kind->stride.stride_bytes != 0
+		                                  ? slots * kind->stride.stride_bytes
+		                                  : counts->claimed_large_bytes -
+		                                            counts->freed_large_bytes -
+		                                            kind->pending_large_bytes;
 	}
 }
 
@@ -203,8 +204,7 @@ static void log_collection(const struct smal_collection *collection)
 
 	smal_log("smal: collection %llu%s: %llu us, live %llu objects %llu bytes, "
 	         "dead %llu objects, heap %llu -> %llu bytes\n",
-	         (unsigned long long)collection->number,
-	         collection->on_demand ? " on demand" : "",
+	         (unsigned long long)collection->number, collection->on_demand ? " on demand" : "",
 	         (unsigned long long)collection->pause_ns / 1000,
 	         (unsigned long long)collection->live_objects,
 	         (unsigned long long)collection->live_bytes,
@@ -341,12 +341,16 @@ static bool collect_world(struct smal_attached *thread, struct pause *pause)
 	static const struct smal_world_steps steps = { begin, collect_stopped, end };
 	struct smal_gc *gc = thread->gc;
 	/* Nobody writes it while this thread runs. */
-	struct smal_world_call call = { .before = gc->stats.collections };
+	struct smal_world_call call = { .before = gc->stats.collections,
+		                        .late = gc->late,
+		                        .begun = gc->events == NULL };
 	enum smal_world_result result;
+	bool has_begun = false;
 
 	for (unsigned changes = 0;;) {
 		bool known = smal_statics_gather(thread, &pause->statics);
 
+		call.no_statics = !known && pause->statics.count == 0;
 		pause->room.helpers = crew_for(gc);
 		call.generation = known && call.late < LATE_MOST && changes < CHANGES_MOST
 		                          ? &pause->statics.generation
@@ -355,11 +359,14 @@ static bool collect_world(struct smal_attached *thread, struct pause *pause)
 		smal_statics_release(thread, &pause->statics);
 		if (result == SMAL_WORLD_DONE || result == SMAL_WORLD_COALESCED)
 			break;
-		call.begun = true;
+		has_begun = call.begun = true;
 		call.late += result == SMAL_WORLD_LATE;
 		changes++;
 	}
-	if (result == SMAL_WORLD_COALESCED && call.begun)
+	/* Who is late once is likely to be late again. */
+	if (call.late > gc->late || gc->stats.collections % LATE_AGAIN == 0)
+		gc->late = call.late - (call.late != 0 && call.late == gc->late);
+	if (result == SMAL_WORLD_COALESCED && has_begun)
 		end(gc);
 	return result == SMAL_WORLD_DONE;
 }

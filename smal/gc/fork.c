@@ -32,7 +32,11 @@ static __thread bool has_left;
 
 static bool is_mine(const struct smal_attached *thread)
 {
-	return thread->os_id == smal_os_thread_id();
+	const struct smal_attached *own = smal_attachments();
+
+	while (own != NULL && own != thread)
+		own = own->next;
+	return own != NULL;
 }
 
 static bool is_in_callback(void)
@@ -164,7 +168,7 @@ static void after_in_child(void)
 
 			next = link->next;
 			if (is_mine(thread)) {
-				thread->os_number = smal_os_thread_number();
+				thread->os_thread = smal_os_thread();
 				continue;
 			}
 			/* Its stack of a fiber is nobody's now. */

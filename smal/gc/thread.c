@@ -228,7 +228,6 @@ enum smal_error smal_thread_attach(struct smal_gc *gc, struct smal_thread **resu
 	if (thread != NULL) {
 		smal_atomic_store_relaxed(&thread->os_id, smal_os_thread_id());
 		thread->os_thread = smal_os_thread();
-		thread->os_number = smal_os_thread_number();
 		thread->torture_left = gc->torture;
 		thread->error = SMAL_OK;
 		thread->own = (struct smal_fiber){ .magic = SMAL_MAGIC_FIBER, .gc = gc, .base = base,

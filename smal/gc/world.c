@@ -3,6 +3,8 @@
  * world.c: stopping a collector's threads, and letting them go on (world.h).
  *
  *   IDLE --- stop ---> STOPPED, COLLECTING --- all AWAY ---> step --- resume ---> IDLE
+ *    ^                        |
+ *    `------- let go ---------'  somebody was late, with the linker's lock held
  *
  * One thread at a time has the world stopped: who finds the phase to be another
  * thread's waits for it to change, parked. The phase changes with the collector's
@@ -125,6 +127,8 @@ struct world {
 	bool coalesce;
 	const struct smal_world_call *call;
 	enum smal_world_result result;
+	/* With the linker's list held, the phase that was found. */
+	enum smal_phase found;
 	const struct smal_world_steps *steps;
 	void *argument;
 };
@@ -143,21 +147,35 @@ static enum smal_phase claim(struct smal_gc *gc, struct world *world)
 	    gc->stats.collections != world->call->before)
 		world->result = SMAL_WORLD_COALESCED;
 	else if (phase == SMAL_PHASE_IDLE)
-		smal_atomic_store_u32(&gc->phase, world->coalesce ? SMAL_PHASE_COLLECTING
-		                                                  : SMAL_PHASE_STOPPED);
+		smal_atomic_store_u32(&gc->phase,
+		                      world->coalesce ? SMAL_PHASE_COLLECTING : SMAL_PHASE_STOPPED);
 	smal_os_lock_give(&gc->lock);
 	return phase;
+}
+
+/* A thread that attaches when the last of its destructors run ends without a word. With
+ * the lock held. */
+static void bury_one(struct smal_attached *thread)
+{
+	thread->current->saved.low = 0;
+	thread->current->frames = NULL;
+	smal_thread_end(thread);
 }
 
 /* Asks all threads to stop; none attaches any more. */
 static void stop(struct smal_gc *gc)
 {
+	struct smal_link *link, *next;
+
 	smal_os_lock_take(&gc->lock);
-	SMAL_EACH_THREAD(gc, thread) {
+	for (link = gc->threads.next; link != &gc->threads; link = next) {
+		struct smal_attached *thread = SMAL_CONTAINER(link, struct smal_attached, link);
 		uint32_t poll = smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_STOP);
 
-		if (gc->options.stop_signal != 0 && (poll & SMAL_POLL_AWAY) == 0)
-			smal_os_signal_send(thread->os_thread, gc->options.stop_signal);
+		next = link->next;
+		if (gc->options.stop_signal != 0 && (poll & SMAL_POLL_AWAY) == 0 &&
+		    !smal_os_signal_send(&thread->os_thread, gc->options.stop_signal))
+			bury_one(thread);
 	}
 	smal_os_lock_give(&gc->lock);
 }
@@ -168,13 +186,11 @@ static bool all_are_away(struct smal_gc *gc)
 
 	smal_os_lock_take(&gc->lock);
 	SMAL_EACH_THREAD(gc, thread)
-		away = away &&
-		       (smal_atomic_load_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0;
+		away = away && (smal_atomic_load_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0;
 	smal_os_lock_give(&gc->lock);
 	return away;
 }
 
-/* A thread that attaches when the last of its destructors run ends without a word. */
 static void bury(struct smal_gc *gc)
 {
 	struct smal_link *link, *next;
@@ -185,46 +201,45 @@ static void bury(struct smal_gc *gc)
 
 		next = link->next;
 		if ((smal_atomic_load_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0 ||
-		    !smal_os_thread_is_gone(thread->os_number))
+		    !smal_os_thread_is_gone(&thread->os_thread))
 			continue;
-		thread->current->saved.low = 0;
-		thread->current->frames = NULL;
-		smal_thread_end(thread);
+		bury_one(thread);
 	}
 	smal_os_lock_give(&gc->lock);
 }
 
 static void wait_until_away(struct smal_gc *gc)
 {
+	uint64_t since_ns = smal_os_clock_ns();
+
 	for (;;) {
 		uint32_t arrivals = smal_atomic_load_u32(&gc->arrivals);
-		uint64_t before_ns = smal_os_clock_ns();
 
 		if (all_are_away(gc))
 			return;
 		smal_os_wait(&gc->arrivals, arrivals, GONE_NS);
-		if (smal_os_clock_ns() - before_ns >= GONE_NS)
+		if (smal_os_clock_ns() - since_ns >= GONE_NS) {
 			bury(gc);
+			since_ns = smal_os_clock_ns();
+		}
 	}
 }
 
-/* The same, for a while; with the linker's list held. */
-static bool stop_in_time(void *argument)
+/* The same, for a while. */
+static bool are_away_in_time(struct smal_gc *gc, uint64_t patience_ns)
 {
-	struct world *world = argument;
-	struct smal_gc *gc = world->gc;
-	uint64_t end = smal_os_clock_ns() + ((uint64_t)PATIENCE_NS << 2 * world->call->late), now;
+	uint64_t end = smal_os_clock_ns() + patience_ns, now;
 
-	world->result = SMAL_WORLD_LATE;
-	stop(gc);
 	for (;;) {
 		uint32_t arrivals = smal_atomic_load_u32(&gc->arrivals);
 
 		if (all_are_away(gc))
 			return true;
 		now = smal_os_clock_ns();
-		if (now >= end)
-			return false;
+		if (now >= end) {
+			bury(gc);
+			return all_are_away(gc);
+		}
 		smal_os_wait(&gc->arrivals, arrivals, end - now);
 	}
 }
@@ -239,30 +254,99 @@ static void let_go(struct smal_gc *gc, const struct smal_attached *self)
 	}
 }
 
-/* Where static data are roots, they are what they were when they were asked for: else what
- * a library that has been loaded since refers to would be lost. The threads stop while
- * nothing can be loaded: once they have, one may be stopped with the linker's lock. False:
- * they run, and the phase is idle. */
-static bool stop_all(struct world *world, const struct smal_attached *self)
+/* No step is taken. */
+static void give_up(struct smal_gc *gc)
 {
-	struct smal_gc *gc = world->gc;
-
-	if (world->call == NULL || world->call->generation == NULL) {
-		stop(gc);
-		wait_until_away(gc);
-		return true;
-	}
-	world->result = SMAL_WORLD_CHANGED;
-	if (smal_os_statics_hold(*world->call->generation, stop_in_time, world)) {
-		world->result = SMAL_WORLD_DONE;
-		return true;
-	}
 	smal_os_lock_take(&gc->lock);
-	let_go(gc, self);
+	let_go(gc, smal_attached_self(gc));
 	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_IDLE);
 	smal_os_lock_give(&gc->lock);
 	smal_phase_wake(gc);
+}
+
+/* With the linker's list held. */
+static bool stop_in_time(void *argument)
+{
+	struct world *world = argument;
+	struct smal_gc *gc = world->gc;
+
+	world->found = claim(gc, world);
+	if (world->found != SMAL_PHASE_IDLE || world->result == SMAL_WORLD_COALESCED)
+		return false;
+	stop(gc);
+	if (are_away_in_time(gc, (uint64_t)PATIENCE_NS << 2 * world->call->late)) {
+		world->result = SMAL_WORLD_DONE;
+		return true;
+	}
+	give_up(gc);
+	world->result = SMAL_WORLD_LATE;
 	return false;
+}
+
+/*
+ * Where static data are roots, they are what they were when they were asked for: else what
+ * a library that has been loaded since refers to would be lost. The threads stop while
+ * nothing can be loaded: once they have, one may be stopped with the linker's lock. That is
+ * taken before the phase, which somebody may want who has it. False: the threads run, and
+ * the phase is not this thread's.
+ */
+static bool hold_and_stop(struct world *world)
+{
+	struct smal_gc *gc = world->gc;
+
+	for (;;) {
+		world->result = SMAL_WORLD_CHANGED;
+		world->found = SMAL_PHASE_IDLE;
+		if (smal_os_statics_hold(*world->call->generation, stop_in_time, world))
+			return true;
+		if (world->found == SMAL_PHASE_IDLE || world->result == SMAL_WORLD_COALESCED)
+			return false;
+		smal_phase_wait(gc, world->found);
+	}
+}
+
+/* Where the phase is claimed. False: static data have become roots. */
+static bool stop_claimed(struct world *world)
+{
+	struct smal_gc *gc = world->gc;
+
+	stop(gc);
+	wait_until_away(gc);
+	if (world->call == NULL || !world->call->no_statics ||
+	    smal_atomic_load_u32(&gc->statics_are_roots) == 0)
+		return true;
+	give_up(gc);
+	world->result = SMAL_WORLD_CHANGED;
+	return false;
+}
+
+/* Claims the phase and says that this is a collection. False: it need not be. */
+static bool claim_and_begin(struct world *world)
+{
+	struct smal_gc *gc = world->gc;
+	enum smal_phase phase;
+
+	while ((phase = claim(gc, world)) != SMAL_PHASE_IDLE &&
+	       world->result != SMAL_WORLD_COALESCED)
+		smal_phase_wait(gc, phase);
+	if (world->result == SMAL_WORLD_COALESCED)
+		return false;
+	if (world->steps->begin != NULL && !world->call->begun)
+		world->steps->begin(gc);
+	return true;
+}
+
+static bool claim_and_stop(struct world *world)
+{
+	bool holds = world->call != NULL && world->call->generation != NULL;
+
+	if ((!holds || !world->call->begun) && !claim_and_begin(world))
+		return false;
+	if (!holds)
+		return stop_claimed(world);
+	if (!world->call->begun)
+		give_up(world->gc);
+	return hold_and_stop(world);
 }
 
 static void resume(struct smal_gc *gc, const struct smal_attached *self,
@@ -302,19 +386,11 @@ static void run(uintptr_t low, void *argument)
 	struct world *world = argument;
 	struct smal_gc *gc = world->gc;
 	struct smal_attached *self = smal_attached_self(gc);
-	enum smal_phase phase;
 	int cancel = smal_os_cancel_disable();
 
 	smal_park(low);
 	give_way(gc);
-	while ((phase = claim(gc, world)) != SMAL_PHASE_IDLE &&
-	       world->result != SMAL_WORLD_COALESCED)
-		smal_phase_wait(gc, phase);
-	if (world->result == SMAL_WORLD_COALESCED)
-		goto out;
-	if (world->steps->begin != NULL && !world->call->begun)
-		world->steps->begin(gc);
-	if (!stop_all(world, self))
+	if (!claim_and_stop(world))
 		goto out;
 	if (self != NULL)
 		self->activity = SMAL_COLLECTING;
@@ -328,8 +404,7 @@ out:
 }
 
 void smal_world_run(struct smal_gc *gc,
-                    void (*step)(struct smal_gc *gc, uintptr_t low, void *argument),
-                    void *argument)
+                    void (*step)(struct smal_gc *gc, uintptr_t low, void *argument), void *argument)
 {
 	const struct smal_world_steps steps = { NULL, step, NULL };
 	struct world world = { .gc = gc, .steps = &steps, .argument = argument };
@@ -340,8 +415,9 @@ void smal_world_run(struct smal_gc *gc,
 enum smal_world_result smal_world_collect(struct smal_gc *gc, const struct smal_world_call *call,
                                           const struct smal_world_steps *steps, void *argument)
 {
-	struct world world = { .gc = gc, .coalesce = true, .call = call, .steps = steps,
-		               .argument = argument };
+	struct world world = {
+		.gc = gc, .coalesce = true, .call = call, .steps = steps, .argument = argument
+	};
 
 	smal_os_with_stack(run, &world);
 	return world.result;

@@ -114,15 +114,17 @@ void smal_world_run(struct smal_gc *gc,
 
 /*
  * The same for a thread that is attached and a step that collects, with what comes
- * before others are stopped, and after they go on, while no other collection begins.
+ * before others are stopped, and after they go on. No other collection begins while
+ * either runs; one may come between `begin` and the step, which then is not taken.
  */
 struct smal_world_call {
 	/* The collections that there were; the caller read them while it ran, so that one that
 	 * comes after them has marked after that. */
 	uint64_t before;
-	/* Of the static data that are roots (smal_os_each_static), or NULL. */
+	/* Of the static data that are roots (smal_os_each_static), or NULL; there were none. */
 	const uint64_t *generation;
-	/* How often threads came late; `begin` has been called. */
+	bool no_statics;
+	/* How often threads came late; `begin` has been called, or need not be. */
 	unsigned late;
 	bool begun;
 };
@@ -130,7 +132,7 @@ enum smal_world_result {
 	SMAL_WORLD_DONE,
 	/* Somebody else has collected; it has been waited for. */
 	SMAL_WORLD_COALESCED,
-	/* Nothing was done: the generation is another one. */
+	/* Nothing was done: static data are not what they were. */
 	SMAL_WORLD_CHANGED,
 	/* Nothing was done: it took too long to stop the threads with the linker's lock held,
 	 * for which one of them may wait. The next time there is more patience. */

@@ -19,7 +19,7 @@
  *       with others
  *   I2  a buffer in room has room; one in full has none, marks is 1 there
  *   I3  what lies in the magazine and the window is not held, and is there once
- *   I4  a buffer in the cache's spares is empty, of 64 KiB
+ *   I4  a buffer in the cache's spares is empty, and small
  */
 #include <smal/heap/heap.h>
 

@@ -145,19 +145,24 @@ void smal_os_cancel_restore(int before);
 /* Processors that the process may use. (os_limit.c) */
 unsigned smal_os_processors(void);
 
-/* The calling thread, as a receiver of signals. */
-pthread_t smal_os_thread(void);
+/* A thread as the C library knows it, as a receiver of signals, and as the system does: 0
+ * where there is no number. */
+struct smal_os_thread {
+	pthread_t thread;
+	uint32_t process, number;
+};
+struct smal_os_thread smal_os_thread(void);
 
 /* Has a signal call `handler` on the thread that it is sent to, with an address
  * below which nothing that the thread was doing has its words: its registers
  * are above. All signals are blocked meanwhile. False: no such signal. */
 bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low));
-void smal_os_signal_send(pthread_t thread, int number);
 
-/* The system's number of the calling thread, or 0: there is none; true if no thread of this
- * process has that number. */
-uint32_t smal_os_thread_number(void);
-bool smal_os_thread_is_gone(uint32_t number);
+/* Sends a signal; false: there is no such thread any more. */
+bool smal_os_signal_send(const struct smal_os_thread *thread, int number);
+
+/* True if the thread has ended, and was one of this process's. */
+bool smal_os_thread_is_gone(const struct smal_os_thread *thread);
 
 /* As sigsuspend, but that nobody is cancelled there: a handler may be at any place. */
 void smal_os_signal_wait(const sigset_t *blocked);

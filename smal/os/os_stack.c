@@ -15,6 +15,7 @@
 
 #include <link.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -26,14 +27,21 @@
 extern void *__libc_stack_end __attribute__((weak));
 
 /* Without /proc, or where limits may not be asked for, the C library does not know the first
- * thread's stack. It ends at what the kernel left there, and is taken for as long as any. */
+ * thread's stack. It ends at what the kernel left there; it is as long as it may be, as far
+ * as there is nothing else: 128 MiB are kept free. */
+enum { FIRST_STACK_BYTES = 8 << 20, FIRST_STACK_MOST = 100 << 20 };
+
 static bool first_stack_bounds(uintptr_t *base, uintptr_t *limit)
 {
-	static const uintptr_t bytes = sizeof(void *) == 8 ? (uintptr_t)1 << 30 : 8 << 20;
+	uintptr_t bytes = FIRST_STACK_BYTES;
+	struct rlimit limits;
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0), end;
 
-	if (&__libc_stack_end == NULL || getpid() != (pid_t)smal_os_thread_number())
+	if (&__libc_stack_end == NULL || getpid() != (pid_t)smal_os_thread().number)
 		return false;
+	if (getrlimit(RLIMIT_STACK, &limits) == 0)
+		bytes = limits.rlim_cur < FIRST_STACK_MOST ? (uintptr_t)limits.rlim_cur
+		                                           : (uintptr_t)FIRST_STACK_MOST;
 	end = (uintptr_t)__libc_stack_end;
 	if (here >= end || end - here > bytes)
 		return false;
@@ -85,8 +93,7 @@ static SMAL_NOINLINE void with_low_address(void (*visit)(uintptr_t low, void *ar
 	__asm__ volatile("" ::: "memory"); /* no tail call: the frame must stay */
 }
 
-SMAL_NOINLINE void smal_os_with_stack(void (*visit)(uintptr_t low, void *argument),
-                                      void *argument)
+SMAL_NOINLINE void smal_os_with_stack(void (*visit)(uintptr_t low, void *argument), void *argument)
 {
 	__builtin_unwind_init();
 	with_low_address(visit, argument);
@@ -222,8 +229,7 @@ static int work_once(struct dl_phdr_info *info, size_t bytes, void *argument)
 
 bool smal_os_statics_hold(uint64_t generation, bool (*work)(void *argument), void *argument)
 {
-	struct static_visit to = { .work = work, .argument = argument,
-		                   .generation = generation };
+	struct static_visit to = { .work = work, .argument = argument, .generation = generation };
 
 	enter();
 	dl_iterate_phdr(work_once, &to);

@@ -47,7 +47,8 @@ void smal_os_wait(volatile uint32_t *word, uint32_t value, uint64_t timeout_ns)
 		                 (long)(timeout_ns % 1000000000u) };
 	int saved_errno = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns != 0 ? &time : NULL, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns != 0 ? &time : NULL, NULL,
+	        0);
 	errno = saved_errno;
 }
 
@@ -171,9 +172,15 @@ void smal_os_thread_join(pthread_t thread)
 
 static volatile AO_t signal_handler;
 
-pthread_t smal_os_thread(void)
+struct smal_os_thread smal_os_thread(void)
 {
-	return pthread_self();
+	struct smal_os_thread self = { .thread = pthread_self() };
+
+#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill)
+	self.process = (uint32_t)getpid();
+	self.number = (uint32_t)syscall(SYS_gettid);
+#endif
+	return self;
 }
 
 /* The kernel has put the registers on the stack, above this frame. */
@@ -184,7 +191,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	(void)number;
 	(void)info;
 	(void)context;
-	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))((uintptr_t)__builtin_frame_address(0));
+	((void (*)(uintptr_t))smal_atomic_load(&signal_handler))(
+		(uintptr_t)__builtin_frame_address(0));
 	errno = saved_errno;
 }
 
@@ -201,28 +209,44 @@ bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low))
 	return sigaction(number, &action, NULL) == 0;
 }
 
-void smal_os_signal_send(pthread_t thread, int number)
+#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill)
+
+/* Not what the C library has of a thread: that may be gone with it. In a child that shares
+ * memory with its parent, threads are another process's. */
+static bool send(const struct smal_os_thread *thread, int number)
 {
-	pthread_kill(thread, number);
+	int error = errno;
+	bool sent;
+
+	if (thread->number == 0 || thread->process != (uint32_t)getpid()) {
+		if (number != 0)
+			pthread_kill(thread->thread, number);
+		return true;
+	}
+	sent = syscall(SYS_tgkill, thread->process, thread->number, number) == 0 || errno != ESRCH;
+	errno = error;
+	return sent;
 }
 
-uint32_t smal_os_thread_number(void)
-{
-#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill)
-	return (uint32_t)syscall(SYS_gettid);
 #else
-	return 0;
-#endif
+
+static bool send(const struct smal_os_thread *thread, int number)
+{
+	if (number != 0)
+		pthread_kill(thread->thread, number);
+	return true;
 }
 
-bool smal_os_thread_is_gone(uint32_t number)
-{
-#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill)
-	return number != 0 && syscall(SYS_tgkill, getpid(), number, 0) != 0 && errno == ESRCH;
-#else
-	(void)number;
-	return false;
 #endif
+
+bool smal_os_signal_send(const struct smal_os_thread *thread, int number)
+{
+	return send(thread, number);
+}
+
+bool smal_os_thread_is_gone(const struct smal_os_thread *thread)
+{
+	return !send(thread, 0);
 }
 
 void smal_os_signal_wait(const sigset_t *blocked)

@@ -2,7 +2,7 @@
 /*
  * stride.h: buffers of equal slots, and who holds a slot in a mask elsewhere.
  *
- * A stride is a set of buffers with slots of one size. A buffer is 64 KiB (16 in
+ * A stride is a set of buffers with slots of one size. A buffer is 64 KiB (32 in
  * a library of fine buffers: SMAL_ID_BYTES) for slots of up to an eighth of that,
  * the power of two that holds eight slots for slots of up to 128 KiB, or exactly
  * one large slot. Its descriptor and masks are side metadata of its segment:
@@ -46,7 +46,7 @@ enum smal_side {
 enum {
 	SMAL_MASK_BYTES = SMAL_ID_BYTES / SMAL_GRANULE / 8,
 	SMAL_MASK_WORDS = SMAL_MASK_BYTES / (int)sizeof(smal_word),
-	SMAL_SMALL_LARGEST = 8 * 1024,
+	SMAL_SMALL_LARGEST = SMAL_ID_BYTES / 8,
 	SMAL_MEDIUM_LARGEST = 128 * 1024
 };
 

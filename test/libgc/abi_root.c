@@ -208,7 +208,6 @@ START_TEST(test_many_plugins)
 }
 END_TEST
 
-/* Without the data of libraries; the variable is read in each collection. */
 /* One that is loaded when a collection has begun and threads run yet; what it is given then
  * stays. With stock, that has to wait until the collection is over. */
 static volatile int arrival;
@@ -246,6 +245,7 @@ START_TEST(test_plugin_arrives)
 }
 END_TEST
 
+/* Without the data of libraries; the variable is read in each collection. */
 START_TEST(test_plugin_and_no_dls)
 {
 	void **data = open_plugin(dlopen);

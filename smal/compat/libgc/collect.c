@@ -22,7 +22,7 @@ static bdw_event_proc *event_proc;
 static bdw_thread_event_proc *thread_event_proc;
 static bdw_stop_proc *stop_func;
 static int automatic_off;
-static uint64_t stopped_ns;
+static __thread uint64_t begun_ns __attribute__((tls_model("initial-exec")));
 
 /* ---- Events ---- */
 
@@ -43,11 +43,12 @@ static void swept(void)
 	heap_before = smal_max(heap, heap_before);
 }
 
-static void print_stats(void)
+static void account(void)
 {
-	uint64_t ns = smal_os_clock_ns() - stopped_ns;
+	uint64_t ns = smal_os_clock_ns() - begun_ns;
 	struct smal_space_stats space;
 
+	bdw_pause_sum_ns += ns;
 	if (bdw_print_stats != 0)
 		GC_log_printf("Collection %lu took %lu ms %lu ns, heap %zu KiB\n",
 		              (unsigned long)GC_gc_no, (unsigned long)(ns / 1000000),
@@ -63,9 +64,13 @@ static void print_stats(void)
 	              (unsigned long long)space.metadata_bytes / 1024);
 }
 
-/* The thread has the lock for as long: nothing that a callback does takes it. */
+/* Between BEGIN and STOPPED another collection may come, and then there is no STOPPED. In the
+ * callbacks, and as long as the world is stopped, the thread has the lock: nothing that a
+ * callback does takes it. */
 void bdw_event(enum smal_event event, void *user)
 {
+	bool is_own;
+
 	(void)user;
 	switch (event) {
 	case SMAL_EVENT_BEGIN:
@@ -74,9 +79,11 @@ void bdw_event(enum smal_event event, void *user)
 			start_callback();
 		tell(BDW_EVENT_START);
 		tell(BDW_EVENT_PRE_STOP_WORLD);
-		stopped_ns = smal_os_clock_ns();
+		begun_ns = smal_os_clock_ns();
+		bdw_local.collecting = false;
 		break;
 	case SMAL_EVENT_STOPPED:
+		bdw_local.collecting = true;
 		tell(BDW_EVENT_POST_STOP_WORLD);
 		tell(BDW_EVENT_MARK_START);
 		break;
@@ -90,10 +97,12 @@ void bdw_event(enum smal_event event, void *user)
 		tell(BDW_EVENT_PRE_START_WORLD);
 		break;
 	case SMAL_EVENT_END:
-		bdw_pause_sum_ns += smal_os_clock_ns() - stopped_ns;
+		is_own = bdw_local.collecting;
+		bdw_local.collecting = true;
 		tell(BDW_EVENT_POST_START_WORLD);
 		tell(BDW_EVENT_END);
-		print_stats();
+		if (is_own)
+			account();
 		bdw_local.collecting = false;
 		break;
 	}

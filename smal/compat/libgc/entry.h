@@ -32,7 +32,7 @@ struct bdw_entry {
 	uint16_t place;
 };
 
-/* A page of them. */
+/* At most a page. */
 struct bdw_block {
 	struct bdw_block *next, *next_with_room;
 	struct bdw_entry *free;

@@ -45,7 +45,9 @@ static bdw_await_proc *await_proc;
 
 static struct bdw_entry **head_of(uintptr_t object)
 {
-	return &heads[(size_t)((object >> 4) * (uintptr_t)0x9e3779b97f4a7c15u >> 20) & head_mask];
+	return &heads[(size_t)((object >> 4) * (uintptr_t)0x9e3779b97f4a7c15u >>
+	                       (sizeof object == 8 ? 20 : 8)) &
+	              head_mask];
 }
 
 static struct bdw_entry **find(uintptr_t object)
@@ -414,11 +416,9 @@ void GC_finalize_all(void)
 /* A finalizer that allocates for long must not keep others from being called; but calls
  * within calls fill the stack, so that there are half as many chances for each level. What
  * has been left by longjmp, on the same stack, is no call any more. */
-static bool may_nest(struct bdw_local *local)
+static bool may_nest(struct bdw_local *local, const void *here)
 {
-	const void *here = __builtin_frame_address(0);
-
-	if (local->finalizing != 0 && here > local->finalizing_frame && here < *local->end_at)
+	if (local->finalizing != 0 && here >= local->finalizing_frame && here < *local->end_at)
 		local->finalizing = 0;
 	if (local->finalizing == 0)
 		return true;
@@ -437,7 +437,7 @@ void bdw_notify(void)
 	if (SMAL_LIKELY(bdw_ready == 0) || local->depth != 0 || local->collecting)
 		return;
 	if (!GC_finalize_on_demand) {
-		if (may_nest(local))
+		if (may_nest(local, __builtin_frame_address(0)))
 			GC_invoke_finalizers();
 		return;
 	}

@@ -208,7 +208,7 @@ static unsigned new_kind(bdw_word descr, int adjust, int clear)
 			return 0;
 		}
 	} while (!__atomic_compare_exchange_n(&bdw_kind_count, &number, number + 1, false,
-	                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 	kind = &bdw_kinds[number];
 	*kind = (struct bdw_kind){ .descr = descr, .adjust = adjust != 0 };
 	if (descr == 0)
@@ -221,8 +221,8 @@ static unsigned new_kind(bdw_word descr, int adjust, int clear)
 		/* Unless it is the last, the number is lost, and one of normal objects. */
 		*kind = bdw_kinds[BDW_NORMAL];
 		last = number + 1;
-		__atomic_compare_exchange_n(&bdw_kind_count, &last, number, false,
-		                            __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(&bdw_kind_count, &last, number, false, __ATOMIC_ACQ_REL,
+		                            __ATOMIC_RELAXED);
 		bdw_oom(sizeof *kind);
 		return 0;
 	}
@@ -326,8 +326,8 @@ void *GC_gcj_malloc_ignore_off_page(size_t bytes, void *table)
 
 void *GC_debug_gcj_malloc(size_t bytes, void *table)
 {
-	void **object = GC_generic_malloc(
-		bytes, GC_gcj_debug_kind != 0 ? GC_gcj_debug_kind : BDW_NORMAL);
+	void **object =
+		GC_generic_malloc(bytes, GC_gcj_debug_kind != 0 ? GC_gcj_debug_kind : BDW_NORMAL);
 
 	if (object != NULL)
 		*object = table;
@@ -408,7 +408,7 @@ void *GC_finalized_malloc(size_t bytes, const struct bdw_closure *closure)
 
 	if (bytes >= SIZE_MAX - sizeof(void *))
 		return bdw_oom(bytes);
-	if (finalized_kind == 0)
+	if (__atomic_load_n(&finalized_kind, __ATOMIC_ACQUIRE) == 0)
 		GC_init_finalized_malloc();
 	if (finalized_kind == 0)
 		return bdw_oom(bytes);

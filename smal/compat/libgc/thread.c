@@ -146,8 +146,7 @@ static SMAL_NOINLINE struct smal_thread *attach(void)
 		return NULL;
 	pthread_once(&end_once, make_end_key);
 	/* Nobody else would take it out of the list. */
-	if (!local->ending &&
-	    (!end_key_is_made || pthread_setspecific(end_key, &end_key) != 0))
+	if (!local->ending && (!end_key_is_made || pthread_setspecific(end_key, &end_key) != 0))
 		return NULL;
 	local->thread = smal_thread_self(bdw_gc);
 	if (local->thread == NULL && smal_thread_attach(bdw_gc, &local->thread) != SMAL_OK) {

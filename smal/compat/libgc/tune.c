@@ -13,16 +13,16 @@
 #include <smal/compat/libgc/libgc.h>
 
 enum {
-	PERCENT_OF_ONE = 240,
+	PERCENT_OF_ONE = 200,
 	LEAST_PERCENT = 20,
 	/* Collections shall take a ninth of the time: the program runs so much longer. */
 	TIMES = 8,
-	MORE_BYTES = 4 << 20,
+	MORE_BYTES = 1 << 20,
 	/* The first collection; those of tiny heaps. */
 	LEAST_BYTES = 2 << 20,
 	CHEAP_TIMES = 20,
 	CHEAP_LEAST = 512 << 10,
-	CHEAP_MOST = 4 << 20
+	CHEAP_MOST = 1 << 20
 };
 
 /* More than there are addresses; than can be allocated in a pause. */
@@ -54,7 +54,7 @@ static unsigned percent(void)
 /*
  * What a heap grows by: what the divisor says, if collections take a ninth of the time
  * then; down to half of it where they take less, and up to two fifths more, but not by
- * more than 4 MiB, where they take more.
+ * more than 1 MiB, where they take more.
  */
 static uint64_t growth(const struct smal_pace_input *input, uint64_t bytes_per_pause)
 {
@@ -68,7 +68,7 @@ static uint64_t growth(const struct smal_pace_input *input, uint64_t bytes_per_p
 
 /*
  * The target after a collection. By the divisor, a share of what lives; more where
- * collections would else take a twentieth of the program's time, up to 4 MiB; and a heap
+ * collections would else take a twentieth of the program's time, up to 1 MiB; and a heap
  * that was once needed is used again, as far as what lives is not a small part of it.
  */
 static size_t policy(const struct smal_pace_input *input, void *user)

@@ -54,8 +54,9 @@ SMAL_API enum smal_error smal_root_add_function(struct smal_gc *gc,
 SMAL_API enum smal_error smal_root_add_static(struct smal_gc *gc);
 
 /** Says whether the writable data [base, limit) of a loaded object is to be scanned. name
- *  is the object's file; "" is the program itself. It runs at the beginning of each
- *  collection, before threads are stopped, and must call nothing of libsmal. */
+ *  is the object's file; "" is the program itself. It runs at the beginning of a
+ *  collection, before threads are stopped, sometimes more than once, and must call nothing
+ *  of libsmal. */
 typedef int smal_static_filter(const char *name, const void *base, const void *limit,
                                void *user);
 

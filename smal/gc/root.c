@@ -249,6 +249,25 @@ static bool statics_grow(struct smal_attached *thread, struct smal_statics *stat
 	return statics->words != NULL;
 }
 
+static void gather_all(uintptr_t low, void *argument)
+{
+	struct smal_statics *statics = argument;
+
+	smal_park(low);
+	statics->generation = smal_os_each_static(gather, statics);
+	smal_unpark(low);
+}
+
+/* Who has the linker's lock may collect: where no signal stops this thread, it is away while
+ * it waits for that. */
+static void ask_linker(const struct smal_gc *gc, struct smal_statics *statics)
+{
+	if (gc->options.stop_signal == 0)
+		smal_os_with_stack(gather_all, statics);
+	else
+		statics->generation = smal_os_each_static(gather, statics);
+}
+
 bool smal_statics_gather(struct smal_attached *thread, struct smal_statics *statics)
 {
 	struct smal_gc *gc = thread->gc;
@@ -264,7 +283,7 @@ bool smal_statics_gather(struct smal_attached *thread, struct smal_statics *stat
 	 * above ours. */
 	for (;;) {
 		statics->count = 0;
-		statics->generation = smal_os_each_static(gather, statics);
+		ask_linker(gc, statics);
 		if (statics->count <= statics->capacity)
 			return true;
 		if (!statics_grow(thread, statics))

@@ -48,6 +48,14 @@ list() {
 		fails team.pml - -DBROKEN_ALONE
 		fails team.pml - -DBROKEN_LATE
 		fails team.pml - -DBROKEN_CALL
+		holds linker.pml -
+		holds linker.pml - -DSIGNAL
+		holds linker.pml - -DTHREADS=3
+		holds linker.pml - -DTHREADS=3 -DSIGNAL
+		fails linker.pml - -DBROKEN_ORDER
+		fails linker.pml - -DBROKEN_ORDER -DSIGNAL
+		fails linker.pml - -DBROKEN_GATHER -DSIGNAL
+		fails linker.pml - -DBROKEN_PATIENCE
 		holds share.pml -
 		holds share.pml - -DATTACH=3
 		fails share.pml - -DBROKEN_STATES

@@ -197,8 +197,8 @@ static inline enum smal_error smal_thread_check(const struct smal_thread *public
  * its callbacks. */
 enum smal_error smal_gc_check(const struct smal_gc *gc, const char *function);
 
-/* Ends an attachment: of the calling thread, or, after a fork, of one that is
- * gone. With the lock held. */
+/* Ends an attachment: of the calling thread, or of one that is gone, after a fork or at
+ * its end. With the lock held. */
 void smal_thread_end(struct smal_attached *thread);
 
 /* Gives the memory of attachments back, as the collector ends. */

@@ -3,7 +3,7 @@
  * collect.c: a collection, step by step.
  *
  *   gather    static data, of which the dynamic linker must be asked; helpers
- *   stop      the collector's threads (world.c)
+ *   stop      the collector's threads (world.c); back, if a library has come or gone
  *   prepare   the queue, the table of pairs: what asks the system for memory
  *   retract   windows out of the live masks: live means an object
  *   mark      roots and stacks, then all that is queued

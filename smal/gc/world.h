@@ -8,7 +8,7 @@
  *        AWAY ---------------- its stack and registers are saved
  *
  *   collector: phase := STOPPED or COLLECTING; STOP on every thread; waits until all are AWAY;
- *              marks, sweeps; STOP off, phase := IDLE
+ *              marks, sweeps; STOP off, phase := IDLE; or it gives up, and begins anew
  *
  * A thread changes AWAY in its own word by an atomic operation on the word that
  * has STOP, too, so neither side can miss the other. A thread that goes AWAY

@@ -50,9 +50,8 @@ list() {
 		fails team.pml - -DBROKEN_CALL
 		holds linker.pml -
 		holds linker.pml - -DSIGNAL
-		holds linker.pml - -DTHREADS=3
-		holds linker.pml - -DTHREADS=3 -DSIGNAL
-		fails linker.pml - -DBROKEN_ORDER
+		holds linker.pml - -DTHREADS=3 -DCALLS=1
+		holds linker.pml - -DTHREADS=3 -DCALLS=1 -DSIGNAL
 		fails linker.pml - -DBROKEN_ORDER -DSIGNAL
 		fails linker.pml - -DBROKEN_GATHER -DSIGNAL
 		fails linker.pml - -DBROKEN_PATIENCE

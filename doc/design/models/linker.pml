@@ -99,10 +99,10 @@ proctype thread(byte me)
 		unpark();
 		calls++;
 		if
-		:: linker_take(); atomic { RUNS -> loaded++ }; linker_give()
+		:: true -> linker_take(); atomic { RUNS -> loaded++ }; linker_give()
 		:: by_signal -> linker_take(); visits = true; goto collect
-		:: goto collect
-		:: skip
+		:: true -> goto collect
+		:: true -> skip
 		fi;
 		goto next;
 collect:

@@ -330,6 +330,17 @@ static void collect_stopped(struct smal_gc *gc, uintptr_t low, void *argument)
 		pause->why = smal_verify(gc);
 }
 
+/* Who is late once is likely to be late again; not for ever. */
+static void note_late(struct smal_gc *gc, uint64_t collections, unsigned late)
+{
+	uint32_t before = smal_atomic_load_u32(&gc->late);
+
+	if (late > before)
+		smal_atomic_store_u32(&gc->late, late);
+	else if (before != 0 && collections % LATE_AGAIN == 0)
+		smal_atomic_store_u32(&gc->late, before - 1);
+}
+
 /*
  * Stops the world and collects, with static data as they are then. Each time they have
  * changed since they were gathered, they are gathered again; threads that come late too
@@ -342,7 +353,8 @@ static bool collect_world(struct smal_attached *thread, struct pause *pause)
 	struct smal_gc *gc = thread->gc;
 	/* Nobody writes it while this thread runs. */
 	struct smal_world_call call = { .before = gc->stats.collections,
-		                        .late = gc->late,
+		                        .late = smal_min(smal_atomic_load_u32(&gc->late),
+		                                         LATE_MOST - 1u),
 		                        .begun = gc->events == NULL };
 	enum smal_world_result result;
 	bool has_begun = false;
@@ -363,9 +375,8 @@ static bool collect_world(struct smal_attached *thread, struct pause *pause)
 		call.late += result == SMAL_WORLD_LATE;
 		changes++;
 	}
-	/* Who is late once is likely to be late again. */
-	if (call.late > gc->late || gc->stats.collections % LATE_AGAIN == 0)
-		gc->late = call.late - (call.late != 0 && call.late == gc->late);
+	if (result == SMAL_WORLD_DONE)
+		note_late(gc, pause->collection.number, call.late);
 	if (result == SMAL_WORLD_COALESCED && has_begun)
 		end(gc);
 	return result == SMAL_WORLD_DONE;

@@ -258,7 +258,7 @@ struct smal_gc {
 	const struct smal_statics *statics;
 	/* Pace (pace.c). external_bytes may be below 0. */
 	/* How often threads come late where the linker's lock is held (world.h). */
-	unsigned late;
+	volatile uint32_t late;
 	volatile AO_t heap_bytes, heap_peak_bytes, allocated_bytes, external_bytes;
 	size_t target_bytes, soft_limit_bytes;
 	/* What the target was above the live bytes, after the last collection. */

@@ -314,6 +314,74 @@ START_TEST(test_in_visit)
 }
 END_TEST
 
+/* ---- Events, and roots that are declared late ---- */
+
+static volatile uint32_t ends;
+
+static void count_events(enum smal_event event, void *user)
+{
+	(void)user;
+	if (event == SMAL_EVENT_BEGIN)
+		smal_atomic_add_u32(&begun, 1);
+	if (event == SMAL_EVENT_END)
+		smal_atomic_add_u32(&ends, 1);
+}
+
+static void collect_often(struct member *member)
+{
+	for (int i = 0; i < (test_is_slow() ? 100 : 2000); i++)
+		EXPECT(smal_collect(member->self) == SMAL_OK);
+}
+
+/* Of collections that are one in the end, too, each that has begun ends. */
+START_TEST(test_events)
+{
+	ck_assert_int_eq(smal_root_add_static(gc), SMAL_OK);
+	ck_assert_int_eq(smal_gc_set_events(gc, count_events, NULL), SMAL_OK);
+	crew_start(4, true, collect_often);
+	crew_join();
+	ck_assert_uint_gt(begun, 0);
+	ck_assert_uint_eq(begun, ends);
+	ck_assert_int_eq(smal_gc_set_events(gc, NULL, NULL), SMAL_OK);
+}
+END_TEST
+
+static volatile uint32_t declared;
+
+static void wait_for_declaration(enum smal_event event, void *user)
+{
+	(void)user;
+	if (event != SMAL_EVENT_BEGIN || smal_atomic_load_u32(&begun) != 0)
+		return;
+	smal_atomic_store_u32(&begun, 1);
+	for (int i = 0; i < 1000 && smal_atomic_load_u32(&declared) == 0; i++)
+		usleep(1000);
+}
+
+static void declare_late(struct member *member)
+{
+	in_bss = smal_alloc(member->self, pair);
+	while (smal_atomic_load_u32(&begun) == 0)
+		smal_poll(member->self);
+	EXPECT(smal_root_add_static(gc) == SMAL_OK);
+	smal_atomic_store_u32(&declared, 1);
+}
+
+/* Static data that become roots when a collection has begun are scanned in it. */
+START_TEST(test_declared_late)
+{
+	ck_assert_int_eq(smal_gc_set_events(gc, wait_for_declaration, NULL), SMAL_OK);
+	crew_start(1, true, declare_late);
+	while (in_bss == NULL)
+		smal_poll(thread);
+	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	crew_join();
+	ck_assert_uint_eq(heap_live(), 1);
+	ck_assert_int_eq(smal_gc_set_events(gc, NULL, NULL), SMAL_OK);
+	in_bss = NULL;
+}
+END_TEST
+
 static Suite *static_suite(void)
 {
 	Suite *suite = suite_create("static");
@@ -327,6 +395,8 @@ static Suite *static_suite(void)
 	tcase_add_test(all, test_busy_in_callbacks);
 	tcase_add_test(all, test_late);
 	tcase_add_test(all, test_in_visit);
+	tcase_add_test(all, test_events);
+	tcase_add_test(all, test_declared_late);
 	suite_add_tcase(suite, all);
 	return suite;
 }

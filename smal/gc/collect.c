@@ -354,10 +354,8 @@ static bool collect_world(struct smal_attached *thread, struct pause *pause)
 	/* Nobody writes it while this thread runs. */
 	struct smal_world_call call = { .before = gc->stats.collections,
 		                        .late = smal_min(smal_atomic_load_u32(&gc->late),
-		                                         LATE_MOST - 1u),
-		                        .begun = gc->events == NULL };
+		                                         LATE_MOST - 1u) };
 	enum smal_world_result result;
-	bool has_begun = false;
 
 	for (unsigned changes = 0;;) {
 		bool known = smal_statics_gather(thread, &pause->statics);
@@ -371,13 +369,12 @@ static bool collect_world(struct smal_attached *thread, struct pause *pause)
 		smal_statics_release(thread, &pause->statics);
 		if (result == SMAL_WORLD_DONE || result == SMAL_WORLD_COALESCED)
 			break;
-		has_begun = call.begun = true;
 		call.late += result == SMAL_WORLD_LATE;
 		changes++;
 	}
 	if (result == SMAL_WORLD_DONE)
 		note_late(gc, pause->collection.number, call.late);
-	if (result == SMAL_WORLD_COALESCED && has_begun)
+	if (result == SMAL_WORLD_COALESCED && call.begun)
 		end(gc);
 	return result == SMAL_WORLD_DONE;
 }
@@ -400,119 +397,4 @@ bool smal_collect_now(struct smal_attached *thread, bool on_demand)
 		          (const void *)lost, "%s",
 		          "where a thread's stack ends, which is not registered");
 	return true;
-}
-
-/* True for a signal handler on an alternate stack, unless that is a fiber's. */
-static bool is_on_signal_stack(struct smal_attached *thread)
-{
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0), base, limit;
-	bool known;
-
-	if (here - thread->current->base < thread->current->limit - thread->current->base ||
-	    !smal_os_alternate_stack(&base, &limit))
-		return false;
-	smal_gc_lock(thread->gc);
-	known = smal_fiber_find(thread->gc, thread, here) != NULL;
-	smal_gc_unlock(thread->gc);
-	return !known;
-}
-
-enum smal_error smal_collect(struct smal_thread *thread)
-{
-	enum smal_error error = smal_thread_check(thread, SMAL_IDLE, __func__);
-
-	if (error != SMAL_OK)
-		return error;
-	SMAL_REQUIRE(!is_on_signal_stack(smal_attached(thread)), SMAL_ERROR_BUSY, "not allowed now",
-	             NULL, "%s", "called by a signal handler");
-	smal_collect_now(smal_attached(thread), true);
-	smal_sweep_frees(smal_attached(thread)->gc, smal_attached(thread));
-	return SMAL_OK;
-}
-
-size_t smal_run_frees(struct smal_thread *thread)
-{
-	if (smal_thread_check(thread, SMAL_FREEING, __func__) != SMAL_OK)
-		return 0;
-	return smal_sweep_frees(smal_attached(thread)->gc, smal_attached(thread));
-}
-
-static void trim(struct smal_gc *gc, uintptr_t low, void *argument)
-{
-	size_t *bytes = argument;
-
-	(void)low;
-	smal_sweep_empty(gc);
-	*bytes = smal_space_purge(gc->space, 0) + smal_space_purge(gc->books, 0);
-}
-
-size_t smal_trim(struct smal_thread *thread)
-{
-	size_t bytes = 0;
-
-	if (smal_thread_check(thread, SMAL_IDLE, __func__) != SMAL_OK)
-		return 0;
-	smal_world_run(smal_attached(thread)->gc, trim, &bytes);
-	return bytes;
-}
-
-void smal_gc_set_observer(struct smal_gc *gc, smal_observer *observer, void *user)
-{
-	if (smal_gc_check(gc, __func__) != SMAL_OK)
-		return;
-	smal_gc_lock(gc);
-	gc->observer = observer;
-	gc->observer_user = user;
-	smal_gc_unlock(gc);
-}
-
-enum smal_error smal_gc_set_events(struct smal_gc *gc, smal_event_function *function, void *user)
-{
-	enum smal_error error = smal_gc_check(gc, __func__);
-
-	if (error != SMAL_OK)
-		return error;
-	smal_gc_lock(gc);
-	gc->events = function;
-	gc->events_user = user;
-	smal_gc_unlock(gc);
-	return SMAL_OK;
-}
-
-static void check(struct smal_gc *gc, uintptr_t low, void *argument)
-{
-	const char **why = argument;
-
-	(void)low;
-	*why = smal_verify(gc);
-}
-
-enum smal_error smal_check(struct smal_thread *thread)
-{
-	enum smal_error error = smal_thread_check(thread, SMAL_IDLE, __func__);
-	const char *why = NULL;
-
-	if (error != SMAL_OK)
-		return error;
-	smal_world_run(smal_attached(thread)->gc, check, &why);
-	SMAL_REQUIRE(why == NULL, SMAL_ERROR_CORRUPT, why, NULL, "%s", "");
-	return SMAL_OK;
-}
-
-static void set_torture(struct smal_gc *gc, uintptr_t low, void *argument)
-{
-	(void)low;
-	gc->torture = *(const unsigned *)argument;
-	SMAL_EACH_THREAD(gc, thread) {
-		thread->torture_left = gc->torture;
-		/* Windows that are open would be used up without being asked; others' are. */
-		if (thread == smal_attached_self(gc))
-			smal_holes_close(thread);
-	}
-}
-
-void smal_gc_set_torture(struct smal_gc *gc, unsigned every_allocations)
-{
-	if (smal_gc_check(gc, __func__) == SMAL_OK)
-		smal_world_run(gc, set_torture, &every_allocations);
 }

@@ -39,6 +39,7 @@ libsmal_core_la_SOURCES += \
 	smal/gc/verify.c \
 	smal/gc/explain.c \
 	smal/gc/collect.c \
+	smal/gc/demand.c \
 	smal/gc/object.c \
 	smal/gc/window.c \
 	smal/gc/alloc.c \

@@ -125,7 +125,7 @@ struct world {
 	struct smal_gc *gc;
 	/* Collects, unless somebody else does; how it was called then. */
 	bool coalesce;
-	const struct smal_world_call *call;
+	struct smal_world_call *call;
 	enum smal_world_result result;
 	/* With the linker's list held, the phase that was found. */
 	enum smal_phase found;
@@ -153,29 +153,15 @@ static enum smal_phase claim(struct smal_gc *gc, struct world *world)
 	return phase;
 }
 
-/* A thread that attaches when the last of its destructors run ends without a word. With
- * the lock held. */
-static void bury_one(struct smal_attached *thread)
-{
-	thread->current->saved.low = 0;
-	thread->current->frames = NULL;
-	smal_thread_end(thread);
-}
-
 /* Asks all threads to stop; none attaches any more. */
 static void stop(struct smal_gc *gc)
 {
-	struct smal_link *link, *next;
-
 	smal_os_lock_take(&gc->lock);
-	for (link = gc->threads.next; link != &gc->threads; link = next) {
-		struct smal_attached *thread = SMAL_CONTAINER(link, struct smal_attached, link);
+	SMAL_EACH_THREAD(gc, thread) {
 		uint32_t poll = smal_atomic_or_u32(&thread->public.poll, SMAL_POLL_STOP);
 
-		next = link->next;
-		if (gc->options.stop_signal != 0 && (poll & SMAL_POLL_AWAY) == 0 &&
-		    !smal_os_signal_send(&thread->os_thread, gc->options.stop_signal))
-			bury_one(thread);
+		if (gc->options.stop_signal != 0 && (poll & SMAL_POLL_AWAY) == 0)
+			smal_os_signal_send(&thread->os_thread, gc->options.stop_signal);
 	}
 	smal_os_lock_give(&gc->lock);
 }
@@ -191,9 +177,12 @@ static bool all_are_away(struct smal_gc *gc)
 	return away;
 }
 
-static void bury(struct smal_gc *gc)
+/* A thread that attaches when the last of its destructors run ends without a word. True:
+ * there were such. */
+static bool bury(struct smal_gc *gc)
 {
 	struct smal_link *link, *next;
+	bool any = false;
 
 	smal_os_lock_take(&gc->lock);
 	for (link = gc->threads.next; link != &gc->threads; link = next) {
@@ -201,46 +190,36 @@ static void bury(struct smal_gc *gc)
 
 		next = link->next;
 		if ((smal_atomic_load_u32(&thread->public.poll) & SMAL_POLL_AWAY) != 0 ||
-		    !smal_os_thread_is_gone(&thread->os_thread))
+		    smal_os_signal_send(&thread->os_thread, 0))
 			continue;
-		bury_one(thread);
+		thread->current->saved.low = 0;
+		thread->current->frames = NULL;
+		smal_thread_end(thread);
+		any = true;
 	}
 	smal_os_lock_give(&gc->lock);
+	return any;
 }
 
-static void wait_until_away(struct smal_gc *gc)
+/* False: not for so long (0: as long as it takes). */
+static bool wait_until_away(struct smal_gc *gc, uint64_t patience_ns)
 {
-	uint64_t since_ns = smal_os_clock_ns();
-
-	for (;;) {
-		uint32_t arrivals = smal_atomic_load_u32(&gc->arrivals);
-
-		if (all_are_away(gc))
-			return;
-		smal_os_wait(&gc->arrivals, arrivals, GONE_NS);
-		if (smal_os_clock_ns() - since_ns >= GONE_NS) {
-			bury(gc);
-			since_ns = smal_os_clock_ns();
-		}
-	}
-}
-
-/* The same, for a while. */
-static bool are_away_in_time(struct smal_gc *gc, uint64_t patience_ns)
-{
-	uint64_t end = smal_os_clock_ns() + patience_ns, now;
+	uint64_t turn_ns = patience_ns != 0 ? patience_ns : GONE_NS;
+	uint64_t since_ns = smal_os_clock_ns(), now_ns;
 
 	for (;;) {
 		uint32_t arrivals = smal_atomic_load_u32(&gc->arrivals);
 
 		if (all_are_away(gc))
 			return true;
-		now = smal_os_clock_ns();
-		if (now >= end) {
-			bury(gc);
-			return all_are_away(gc);
+		now_ns = smal_os_clock_ns();
+		if (now_ns - since_ns < turn_ns) {
+			smal_os_wait(&gc->arrivals, arrivals, turn_ns - (now_ns - since_ns));
+			continue;
 		}
-		smal_os_wait(&gc->arrivals, arrivals, end - now);
+		if (!bury(gc) && patience_ns != 0)
+			return false;
+		since_ns = now_ns;
 	}
 }
 
@@ -254,14 +233,22 @@ static void let_go(struct smal_gc *gc, const struct smal_attached *self)
 	}
 }
 
+/* The phase is nobody's any more. */
+static void set_idle(struct smal_gc *gc)
+{
+	smal_os_lock_take(&gc->lock);
+	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_IDLE);
+	smal_os_lock_give(&gc->lock);
+	smal_phase_wake(gc);
+}
+
 /* No step is taken. */
 static void give_up(struct smal_gc *gc)
 {
 	smal_os_lock_take(&gc->lock);
 	let_go(gc, smal_attached_self(gc));
-	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_IDLE);
 	smal_os_lock_give(&gc->lock);
-	smal_phase_wake(gc);
+	set_idle(gc);
 }
 
 /* With the linker's list held. */
@@ -274,7 +261,7 @@ static bool stop_in_time(void *argument)
 	if (world->found != SMAL_PHASE_IDLE || world->result == SMAL_WORLD_COALESCED)
 		return false;
 	stop(gc);
-	if (are_away_in_time(gc, (uint64_t)PATIENCE_NS << 2 * world->call->late)) {
+	if (wait_until_away(gc, (uint64_t)PATIENCE_NS << 2 * world->call->late)) {
 		world->result = SMAL_WORLD_DONE;
 		return true;
 	}
@@ -311,7 +298,7 @@ static bool stop_claimed(struct world *world)
 	struct smal_gc *gc = world->gc;
 
 	stop(gc);
-	wait_until_away(gc);
+	wait_until_away(gc, 0);
 	if (world->call == NULL || !world->call->no_statics ||
 	    smal_atomic_load_u32(&gc->statics_are_roots) == 0)
 		return true;
@@ -331,21 +318,22 @@ static bool claim_and_begin(struct world *world)
 		smal_phase_wait(gc, phase);
 	if (world->result == SMAL_WORLD_COALESCED)
 		return false;
-	if (world->steps->begin != NULL && !world->call->begun)
+	if (world->call != NULL && !world->call->begun) {
+		world->call->begun = true;
 		world->steps->begin(gc);
+	}
 	return true;
 }
 
 static bool claim_and_stop(struct world *world)
 {
-	bool holds = world->call != NULL && world->call->generation != NULL;
-
-	if ((!holds || !world->call->begun) && !claim_and_begin(world))
-		return false;
-	if (!holds)
-		return stop_claimed(world);
-	if (!world->call->begun)
-		give_up(world->gc);
+	if (world->call == NULL || world->call->generation == NULL)
+		return claim_and_begin(world) && stop_claimed(world);
+	if (!world->call->begun) {
+		if (!claim_and_begin(world))
+			return false;
+		set_idle(world->gc);
+	}
 	return hold_and_stop(world);
 }
 
@@ -360,10 +348,7 @@ static void resume(struct smal_gc *gc, const struct smal_attached *self,
 	smal_phase_wake(gc);
 	if (steps->end != NULL)
 		steps->end(gc);
-	smal_os_lock_take(&gc->lock);
-	smal_atomic_store_u32(&gc->phase, SMAL_PHASE_IDLE);
-	smal_os_lock_give(&gc->lock);
-	smal_phase_wake(gc);
+	set_idle(gc);
 }
 
 /* Lets those go first who wait for a world that goes on, to come back or for the
@@ -412,7 +397,7 @@ void smal_world_run(struct smal_gc *gc,
 	smal_os_with_stack(run, &world);
 }
 
-enum smal_world_result smal_world_collect(struct smal_gc *gc, const struct smal_world_call *call,
+enum smal_world_result smal_world_collect(struct smal_gc *gc, struct smal_world_call *call,
                                           const struct smal_world_steps *steps, void *argument)
 {
 	struct world world = {

@@ -124,7 +124,8 @@ struct smal_world_call {
 	/* Of the static data that are roots (smal_os_each_static), or NULL; there were none. */
 	const uint64_t *generation;
 	bool no_statics;
-	/* How often threads came late; `begin` has been called, or need not be. */
+	/* How often threads came late; whether `begin` has been called, by this call or an
+	 * earlier one. Who gets COALESCED then calls `end` itself. */
 	unsigned late;
 	bool begun;
 };
@@ -143,7 +144,7 @@ struct smal_world_steps {
 	void (*step)(struct smal_gc *gc, uintptr_t low, void *argument);
 	void (*end)(struct smal_gc *gc);
 };
-enum smal_world_result smal_world_collect(struct smal_gc *gc, const struct smal_world_call *call,
+enum smal_world_result smal_world_collect(struct smal_gc *gc, struct smal_world_call *call,
                                           const struct smal_world_steps *steps, void *argument);
 
 /* Waits while the phase is this one; wakes who waits. */

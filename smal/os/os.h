@@ -158,11 +158,9 @@ struct smal_os_thread smal_os_thread(void);
  * are above. All signals are blocked meanwhile. False: no such signal. */
 bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low));
 
-/* Sends a signal; false: there is no such thread any more. */
+/* Sends a signal, or only asks (0). False: the thread was one of this process's, and has
+ * ended. */
 bool smal_os_signal_send(const struct smal_os_thread *thread, int number);
-
-/* True if the thread has ended, and was one of this process's. */
-bool smal_os_thread_is_gone(const struct smal_os_thread *thread);
 
 /* As sigsuspend, but that nobody is cancelled there: a handler may be at any place. */
 void smal_os_signal_wait(const sigset_t *blocked);

@@ -209,44 +209,24 @@ bool smal_os_signal_handle(int number, void (*handler)(uintptr_t low))
 	return sigaction(number, &action, NULL) == 0;
 }
 
-#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill)
-
-/* Not what the C library has of a thread: that may be gone with it. In a child that shares
- * memory with its parent, threads are another process's. */
-static bool send(const struct smal_os_thread *thread, int number)
+/* By its number, where there is one: what the C library has of a thread may be gone with it.
+ * In a child that shares memory with its parent, threads are another process's. */
+bool smal_os_signal_send(const struct smal_os_thread *thread, int number)
 {
+#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill)
 	int error = errno;
 	bool sent;
 
-	if (thread->number == 0 || thread->process != (uint32_t)getpid()) {
-		if (number != 0)
-			pthread_kill(thread->thread, number);
-		return true;
+	if (thread->process == (uint32_t)getpid()) {
+		sent = syscall(SYS_tgkill, thread->process, thread->number, number) == 0 ||
+		       errno != ESRCH;
+		errno = error;
+		return sent;
 	}
-	sent = syscall(SYS_tgkill, thread->process, thread->number, number) == 0 || errno != ESRCH;
-	errno = error;
-	return sent;
-}
-
-#else
-
-static bool send(const struct smal_os_thread *thread, int number)
-{
+#endif
 	if (number != 0)
 		pthread_kill(thread->thread, number);
 	return true;
-}
-
-#endif
-
-bool smal_os_signal_send(const struct smal_os_thread *thread, int number)
-{
-	return send(thread, number);
-}
-
-bool smal_os_thread_is_gone(const struct smal_os_thread *thread)
-{
-	return !send(thread, 0);
 }
 
 void smal_os_signal_wait(const sigset_t *blocked)

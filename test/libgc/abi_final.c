@@ -429,15 +429,15 @@ static void make_jumping(size_t n)
 		GC_register_finalizer_no_order(GC_malloc(32), jumps_out, NULL, NULL, NULL);
 }
 
-/* Those that come after one that was left are called. */
+/* Those that come after one that was left are called; by stock, less often each time. */
 START_TEST(test_jumped)
 {
-	for (volatile int round = 0; round < 5; round++) {
+	for (volatile int round = 0; round < 20; round++) {
 		abi_away(make_jumping, 1);
 		if (setjmp(landing) == 0)
 			abi_collect();
 	}
-	ck_assert_uint_ge(jumps, 2);
+	ck_assert_uint_ge(jumps, abi_on_stock() ? 2 : 15);
 	abi_away(make_due, 1000);
 	for (int i = 0; i < 20; i++)
 		collect_often(1);

@@ -336,6 +336,7 @@ static void collect_often(struct member *member)
 /* Of collections that are one in the end, too, each that has begun ends. */
 START_TEST(test_events)
 {
+	begun = ends = 0;
 	ck_assert_int_eq(smal_root_add_static(gc), SMAL_OK);
 	ck_assert_int_eq(smal_gc_set_events(gc, count_events, NULL), SMAL_OK);
 	crew_start(4, true, collect_often);
@@ -346,7 +347,7 @@ START_TEST(test_events)
 }
 END_TEST
 
-static volatile uint32_t declared;
+static volatile uint32_t ready, declared;
 
 static void wait_for_declaration(enum smal_event event, void *user)
 {
@@ -361,6 +362,7 @@ static void wait_for_declaration(enum smal_event event, void *user)
 static void declare_late(struct member *member)
 {
 	in_bss = smal_alloc(member->self, pair);
+	smal_atomic_store_u32(&ready, 1);
 	while (smal_atomic_load_u32(&begun) == 0)
 		smal_poll(member->self);
 	EXPECT(smal_root_add_static(gc) == SMAL_OK);
@@ -370,10 +372,10 @@ static void declare_late(struct member *member)
 /* Static data that become roots when a collection has begun are scanned in it. */
 START_TEST(test_declared_late)
 {
+	begun = ready = declared = 0;
 	ck_assert_int_eq(smal_gc_set_events(gc, wait_for_declaration, NULL), SMAL_OK);
 	crew_start(1, true, declare_late);
-	while (in_bss == NULL)
-		smal_poll(thread);
+	crew_wait(thread, &ready, 1);
 	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
 	crew_join();
 	ck_assert_uint_eq(heap_live(), 1);

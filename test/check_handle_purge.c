@@ -130,6 +130,47 @@ START_TEST(test_purge_full)
 }
 END_TEST
 
+/* A walk stops behind a block that joins the hole before it until the walk goes on: what
+ * it finds there then fills that hole exactly. */
+START_TEST(test_purge_in_walk)
+{
+	enum { LEAST = 240, MOST = 260 };
+	bool stopped = false;
+
+	for (unsigned before = LEAST; before <= MOST; before++) {
+		smal_handle all[MOST], hole, vanishes, fills, behind;
+
+		handles_compact();
+		for (unsigned i = 0; i < before; i++)
+			all[i] = handles_alloc_marked(16);
+		hole = handles_alloc(48);
+		vanishes = smal_handle_alloc(handles, 16, SMAL_HANDLE_PURGEABLE);
+		fills = handles_alloc_marked(64);
+		behind = handles_alloc_marked(16);
+		handles_free(hole);
+		handles_lock(vanishes);
+		stopped |= !smal_compact(handles, 1);
+		handles_unlock(vanishes);
+		EXPECT_EQ(smal_handle_purge(handles), 16);
+		handles_compact();
+		handles_check();
+		handles_check_mark(fills);
+		handles_check_mark(behind);
+		handles_free(all[0]);
+		handles_compact();
+		for (unsigned i = 1; i < before; i++) {
+			handles_check_mark(all[i]);
+			handles_free(all[i]);
+		}
+		handles_free(vanishes);
+		handles_free(fills);
+		handles_free(behind);
+		handles_check();
+	}
+	ck_assert(stopped);
+}
+END_TEST
+
 static void add(Suite *s, const char *name, void (*begin)(void))
 {
 	TCase *t = tcase_create(name);
@@ -140,6 +181,7 @@ static void add(Suite *s, const char *name, void (*begin)(void))
 	tcase_add_test(t, test_purge_patterns);
 	tcase_add_test(t, test_purge_last);
 	tcase_add_test(t, test_purge_full);
+	tcase_add_test(t, test_purge_in_walk);
 	suite_add_tcase(s, t);
 }
 

@@ -90,6 +90,28 @@ static inline size_t smal_class_bytes(size_t index)
 	return (index - shift * 8 + 1) * 16 << shift;
 }
 
+/* The next object of `last` + 1 bytes, at most SMAL_LARGE_BYTES, of a type whose parcels
+ * these are, or NULL. The first eight classes are the common ones. */
+static inline void *smal_parcels_take(struct smal_parcel *parcels, size_t last)
+{
+	size_t index, step;
+	uintptr_t object, next;
+
+	if (__builtin_expect(last < 128, 1)) {
+		index = last / 16;
+		step = (last | 15) + 1;
+	} else {
+		index = smal_class_index(last + 1);
+		step = smal_class_bytes(index);
+	}
+	object = parcels[index].cursor;
+	next = object + step;
+	if (__builtin_expect(next > parcels[index].limit, 0))
+		return NULL;
+	__atomic_store_n(&parcels[index].cursor, next, __ATOMIC_RELAXED);
+	return (void *)object;
+}
+
 /**
  * Stops here if a collection waits for this thread; otherwise a load and a
  * branch. For loops that run long without allocating. The attached thread only.
@@ -147,20 +169,14 @@ static inline void *smal_alloc(struct smal_thread *thread, struct smal_type *typ
 static inline void *smal_alloc_bytes(struct smal_thread *thread, struct smal_type *type,
                                      size_t bytes)
 {
-	struct smal_parcel *parcel;
-	uintptr_t object, next;
-	size_t index;
+	size_t last = bytes - 1;
+	void *object;
 
-	if (__builtin_expect(bytes - 1 >= SMAL_LARGE_BYTES || type->class_index == 0, 0))
+	if (__builtin_expect(last >= SMAL_LARGE_BYTES || type->class_index == 0, 0))
 		return smal_alloc_bytes_slow(thread, type, bytes);
-	index = smal_class_index(bytes);
-	parcel = &thread->parcels[type->class_index + index];
-	object = parcel->cursor;
-	next = object + smal_class_bytes(index);
-	if (__builtin_expect(next > parcel->limit, 0))
-		return smal_alloc_bytes_slow(thread, type, bytes);
-	__atomic_store_n(&parcel->cursor, next, __ATOMIC_RELAXED);
-	return (void *)object;
+	object = smal_parcels_take(&thread->parcels[type->class_index], last);
+	return __builtin_expect(object != NULL, 1) ? object
+	                                           : smal_alloc_bytes_slow(thread, type, bytes);
 }
 
 /**

@@ -170,10 +170,11 @@ static void *alloc_slot(struct smal_attached *thread, struct smal_kind *kind)
 	struct smal_parcel *parcel = smal_parcel_of(thread, kind);
 	struct smal_hole *hole = &thread->holes[kind->index];
 	bool is_simple = hole->buffer != NULL && hole->next >= hole->limit &&
-	                 hole->recent_count == 0;
+	                 hole->recent_count == 0 && !thread->gc->tool_watches &&
+	                 thread->gc->torture == 0;
 	uintptr_t object;
 
-	if (!(is_simple && smal_window_single(thread, hole)) &&
+	if (!(is_simple && smal_window_near(thread, hole)) &&
 	    !provide(thread, smal_hole_of(thread, kind)))
 		return NULL;
 	object = parcel->cursor;

@@ -74,35 +74,43 @@ static inline void smal_window_open(struct smal_attached *thread, struct smal_ho
 	parcel->limit = limit;
 }
 
-/* The next hole of a claimed buffer, if it is one slot with another behind it, whose bits
- * are in one word: most are, in a heap full of holes. Anything else is left as it is. */
-static SMAL_ALWAYS_INLINE bool smal_window_single(struct smal_attached *thread,
-                                                  struct smal_hole *hole)
+/* Opens the next hole of a claimed buffer, if its bits and the one behind it are in one
+ * word: in a heap full of holes, nearly all are. Anything else is left as it is. */
+static SMAL_ALWAYS_INLINE bool smal_window_near(struct smal_attached *thread,
+                                                struct smal_hole *hole)
 {
 	const struct smal_stride *stride = &hole->kind->stride;
 	struct smal_buffer *buffer = hole->buffer;
-	uintptr_t start = smal_buffer_base(buffer), slot;
+	uintptr_t start = smal_buffer_base(buffer), base;
 	size_t bit = (hole->limit - start) >> SMAL_GRANULE_LOG2, w = bit >> SMAL_WORD_LOG2;
-	size_t granules = stride->stride_bytes >> SMAL_GRANULE_LOG2;
-	smal_word *live = smal_buffer_live(buffer), word, free;
+	smal_word *live = smal_buffer_live(buffer), word, free, bits;
+	smal_word behind = ~(smal_word)0 << bit % SMAL_WORD_BITS;
 
-	if (w >= stride->words || stride->stride_bytes % SMAL_GRANULE != 0)
+	if (stride->stride_bytes % SMAL_GRANULE != 0)
 		return false;
-	word = smal_word_load(&live[w]);
-	free = stride->full[w] & ~word & ~(smal_word)0 << bit % SMAL_WORD_BITS;
-	if (free == 0)
+	for (;; w++, behind = ~(smal_word)0) {
+		if (w >= stride->words)
+			return false;
+		word = smal_word_load(&live[w]);
+		free = stride->full[w] & ~word & behind;
+		if (free != 0)
+			break;
+	}
+	/* Of the next object behind the hole. */
+	word &= -(free & -free);
+	if (word == 0)
 		return false;
-	bit = smal_word_lowest(free);
-	if (bit + granules >= SMAL_WORD_BITS || (word >> (bit + granules) & 1) == 0)
-		return false;
-	slot = start + (((w << SMAL_WORD_LOG2) + bit) << SMAL_GRANULE_LOG2);
+	bits = free & ((word & -word) - 1);
+	start += w << (SMAL_WORD_LOG2 + SMAL_GRANULE_LOG2);
+	base = start + ((size_t)smal_word_lowest(free) << SMAL_GRANULE_LOG2);
+	hole->next = hole->limit = start + ((size_t)smal_word_lowest(word) << SMAL_GRANULE_LOG2);
 	if (SMAL_LIKELY(smal_is_alone(thread)))
-		smal_word_store(&live[w], word | (smal_word)1 << bit);
+		smal_word_store(&live[w], smal_word_load(&live[w]) | bits);
 	else
-		smal_word_or(&live[w], (smal_word)1 << bit);
-	hole->next = hole->limit = slot + stride->stride_bytes;
-	smal_pace_allocated(thread, stride->stride_bytes);
-	smal_window_open(thread, hole, buffer, slot, hole->limit, 1);
+		smal_word_or(&live[w], bits);
+	smal_pace_allocated(thread, hole->limit - base);
+	smal_window_open(thread, hole, buffer, base, hole->limit,
+	                 (uint32_t)((hole->limit - base) * stride->reciprocal >> 44));
 	return true;
 }
 

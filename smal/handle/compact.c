@@ -261,11 +261,26 @@ static void vacate(struct walk *walk, uint32_t first, uint32_t begin, uint32_t e
 		heap->pages[smal_page_of(smal_entry(heap, after)->place)] = after;
 }
 
+/* A gap that has been filled is no node any more; the walk may stand behind it, and another
+ * gap that has come to be a neighbour since. */
+static void give_gap(struct walk *walk, uint32_t node, uint32_t last)
+{
+	struct smal_handle_heap *heap = walk->heap;
+
+	if (walk->before == node)
+		walk->before = last;
+	for (unsigned i = 0; i < heap->gap_count; i++)
+		if (heap->gap[i].before == node)
+			heap->gap[i].before = last;
+	smal_entry_give(heap, node);
+}
+
 /* Puts the blocks from `first` to `last` at the beginning of a gap, `down` below where they
  * were. */
-static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t first, uint32_t last,
+static void fill_gap(struct walk *walk, unsigned which, uint32_t first, uint32_t last,
                      uint32_t down, uint32_t granules)
 {
+	struct smal_handle_heap *heap = walk->heap;
 	uint32_t before = heap->gap[which].before, node = heap->gap[which].node;
 	struct smal_handle_entry *gap = smal_entry(heap, node);
 	uint32_t place = gap->place, limit = smal_node_limit(heap, gap);
@@ -276,8 +291,8 @@ static void fill_gap(struct smal_handle_heap *heap, unsigned which, uint32_t fir
 	settle_run(heap, first, last, down, place);
 	if (place + granules == limit) {
 		smal_entry(heap, last)->next = gap->next;
-		smal_entry_give(heap, node);
 		forget_gap(heap, which);
+		give_gap(walk, node, last);
 		return;
 	}
 	smal_entry(heap, last)->next = node;
@@ -308,7 +323,7 @@ static bool move_back(struct walk *walk, unsigned which)
 	memcpy(smal_granule(heap, place), smal_granule(heap, begin),
 	       (size_t)(end - begin) << SMAL_GRANULE_LOG2);
 	vacate(walk, first, begin, end, after, new_gap);
-	fill_gap(heap, which, first, last, begin - place, end - begin);
+	fill_gap(walk, which, first, last, begin - place, end - begin);
 	unmark_run(walk, first, last, begin - place);
 	count_moved(walk, end - begin);
 	walk->at = after;

@@ -160,20 +160,13 @@ void *bdw_oom(size_t bytes);
 static inline void *bdw_alloc(const struct bdw_kind *kind, size_t bytes)
 {
 	struct smal_thread *thread = bdw_local.fast;
-	struct smal_parcel *parcel;
-	uintptr_t object, next;
-	size_t index;
+	size_t last = bytes + bdw_spare - 1;
+	void *object;
 
-	if (__builtin_expect(thread == NULL || bytes >= SMAL_LARGE_BYTES, 0))
+	if (__builtin_expect(thread == NULL || last >= SMAL_LARGE_BYTES, 0))
 		return bdw_alloc_slow(kind, bytes);
-	index = smal_class_index(bytes + bdw_spare);
-	parcel = &thread->parcels[kind->class_index + index];
-	object = parcel->cursor;
-	next = object + smal_class_bytes(index);
-	if (__builtin_expect(next > parcel->limit, 0))
-		return bdw_alloc_slow(kind, bytes);
-	__atomic_store_n(&parcel->cursor, next, __ATOMIC_RELAXED);
-	return (void *)object;
+	object = smal_parcels_take(&thread->parcels[kind->class_index], last);
+	return __builtin_expect(object != NULL, 1) ? object : bdw_alloc_slow(kind, bytes);
 }
 
 /* ---- In a collection ---- */

@@ -17,6 +17,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { THREADS = 4, SLOTS = 200, SHARED = 100 };
 
@@ -194,8 +195,11 @@ static void compact(struct member *member)
 			smal_handle_purge(handles);
 		else if (what < 30)
 			smal_compact(handles, 0);
-		else
+		else if (what < 80)
 			smal_compact(handles, 20000);
+		else if (!smal_compact(handles, 1))
+			/* In the middle of a walk, while the others change much. */
+			usleep(2000);
 	}
 }
 

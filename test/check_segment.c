@@ -369,13 +369,57 @@ START_TEST(test_smaller_segments)
 	/* And segments are large again, one after another. */
 	for (int i = 0; i < 40; i++)
 		take(30 * MIB);
-	ck_assert_uint_ge(first_segment()->bytes, 512 * MIB);
+	ck_assert_uint_ge(first_segment()->bytes, 128 * MIB);
 	for (int i = 0; i < 300; i++) {
 		ground_check_mark(runs[i], MIB, (uint64_t)i);
 		ck_assert_ptr_eq(smal_table_find((uintptr_t)runs[i])->space, space);
 		give(runs[i], MIB);
 	}
 	end();
+}
+END_TEST
+
+/* All that there are, of which some are taken. */
+static size_t all_bytes, taken_bytes;
+
+static void *limited_reserve(size_t bytes)
+{
+	void *at = bytes <= all_bytes - taken_bytes ? smal_os_reserve(bytes) : NULL;
+
+	taken_bytes += at != NULL ? bytes : 0;
+	return at;
+}
+
+static bool limited_release(void *at, size_t bytes)
+{
+	taken_bytes -= bytes;
+	return smal_os_release(at, bytes);
+}
+
+static const struct smal_provider limited = { limited_reserve, smal_os_commit, smal_os_discard,
+	                                      limited_release };
+
+/* Of few addresses, most are left to others until they are needed; then nearly all are had. */
+START_TEST(test_few_addresses)
+{
+	struct smal_space_options options = { .provider = &limited };
+	unsigned count = 0;
+	bool zeroed;
+
+	all_bytes = 128 * MIB;
+	taken_bytes = 0;
+	space = ground_space(&options);
+	take(MIB);
+	ck_assert_uint_le(taken_bytes, 12 * MIB);
+	for (int i = 0; i < 16; i++)
+		take(MIB);
+	ck_assert_uint_le(taken_bytes, 32 * MIB);
+	while (smal_space_take(space, MIB, 1, &zeroed) != NULL)
+		count++;
+	ck_assert_uint_ge(count, 80);
+	ground_check(space);
+	end();
+	ck_assert_uint_eq(taken_bytes, 0);
 }
 END_TEST
 
@@ -461,6 +505,7 @@ static Suite *segment_suite(void)
 	suite_add_tcase(suite, all);
 
 	tcase_add_test(smaller, test_smaller_segments);
+	tcase_add_test(smaller, test_few_addresses);
 	tcase_add_test(smaller, test_segment_bytes);
 	suite_add_tcase(suite, smaller);
 

@@ -90,8 +90,14 @@ static inline size_t smal_class_bytes(size_t index)
 	return (index - shift * 8 + 1) * 16 << shift;
 }
 
-/* The next object of `last` + 1 bytes, at most SMAL_LARGE_BYTES, of a type whose parcels
- * these are, or NULL. The first eight classes are the common ones. */
+/**
+ * The inline half of smal_alloc_bytes, for runtimes that keep the parcels' place: the
+ * next object of `last` + 1 bytes, at most SMAL_LARGE_BYTES.
+ *
+ * parcels  those of the attached thread for the type: parcels + class_index
+ *
+ * Returns NULL, with nothing changed, where smal_alloc_bytes_slow has to be called.
+ */
 static inline void *smal_parcels_take(struct smal_parcel *parcels, size_t last)
 {
 	size_t index, step;

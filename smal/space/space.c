@@ -22,16 +22,44 @@ static const uint64_t largest_segment = (uint64_t)64 << 30;
 #else
 static const uint64_t largest_segment = (uint64_t)256 << 20;
 #endif
-enum { SMALLEST_SEGMENT = 4 << 20 };
+enum {
+	SMALLEST_SEGMENT = 4 << 20,
+	/* Where addresses are scarce: of what is left, and of what the space has, a new
+	 * segment is this share. */
+	SCARCE_SHARE = 16,
+	GROWTH_SHARE = 4
+};
+
+/* True if so much could be reserved. */
+static bool is_left(const struct smal_space *space, uint64_t bytes)
+{
+	const struct smal_provider *provider = space->account.provider;
+	void *reservation = bytes <= SIZE_MAX ? provider->reserve((size_t)bytes) : NULL;
+
+	if (reservation != NULL)
+		provider->release(reservation, (size_t)bytes);
+	return reservation != NULL;
+}
+
+/* A share of what a space has, as a power of two. */
+static uint64_t next_bytes(const struct smal_space *space)
+{
+	uint64_t bytes = SMALLEST_SEGMENT;
+
+	while (bytes * 2 <= space->reserved_bytes / GROWTH_SHARE)
+		bytes *= 2;
+	return bytes;
+}
 
 /* A segment for a run of these many chunks. Where addresses are scarce, which a
- * refusal shows, most of what is left is left to others, and the next segment is
- * tried at twice the size that could be had. */
+ * refusal shows, most of what is left is left to others, and the next segment is a share
+ * of what there is by then. */
 static struct smal_segment *add_segment(struct smal_space *space, size_t chunks)
 {
 	uint64_t need = (uint64_t)1 << smal_log2_ceil(chunks << SMAL_CHUNK_LOG2);
 	uint64_t largest = space->options.segment_bytes, bytes = space->next_segment_bytes;
 	uint64_t least = largest < SMALLEST_SEGMENT ? largest : SMALLEST_SEGMENT;
+	bool refused = false;
 
 	if (space->account.provider->reserve == NULL)
 		return NULL;
@@ -40,13 +68,20 @@ static struct smal_segment *add_segment(struct smal_space *space, size_t chunks)
 	if (bytes < need)
 		bytes = need;
 	while (bytes >= least) {
-		struct smal_segment *segment = smal_segment_create(space, (size_t)bytes);
+		struct smal_segment *segment = NULL;
+		uint64_t tried = bytes;
 
+		if (refused)
+			tried = smal_max(least, bytes / SCARCE_SHARE);
+		if (!refused || tried == bytes || is_left(space, bytes))
+			segment = smal_segment_create(space, (size_t)tried);
 		if (segment != NULL) {
-			space->next_segment_bytes = bytes * 2 < largest ? bytes * 2 : largest;
+			if (tried < largest)
+				space->next_segment_bytes = smal_min(largest, next_bytes(space));
 			return segment;
 		}
-		bytes /= bytes == largest && bytes / 16 >= least ? 16 : 2;
+		refused = true;
+		bytes /= 2;
 	}
 	return NULL;
 }

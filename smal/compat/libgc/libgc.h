@@ -28,6 +28,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+/* What is the library's own, so that its data are reached directly. */
+#pragma GCC visibility push(hidden)
+
 /* ---- A thread ---- */
 
 struct bdw_local {
@@ -57,7 +60,7 @@ struct bdw_local {
 };
 
 extern __thread struct bdw_local bdw_local
-	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+	__attribute__((tls_model("initial-exec")));
 
 /* All that are attached, and what the list is changed with. */
 extern struct bdw_local *bdw_attached;
@@ -221,5 +224,7 @@ static inline void bdw_give(void *block)
 {
 	smal_heap_free(NULL, block);
 }
+
+#pragma GCC visibility pop
 
 #endif

@@ -369,7 +369,7 @@ START_TEST(test_smaller_segments)
 	/* And segments are large again, one after another. */
 	for (int i = 0; i < 40; i++)
 		take(30 * MIB);
-	ck_assert_uint_ge(first_segment()->bytes, 128 * MIB);
+	ck_assert_uint_ge(first_segment()->bytes, 32 * MIB);
 	for (int i = 0; i < 300; i++) {
 		ground_check_mark(runs[i], MIB, (uint64_t)i);
 		ck_assert_ptr_eq(smal_table_find((uintptr_t)runs[i])->space, space);

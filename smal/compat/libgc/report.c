@@ -158,6 +158,9 @@ void GC_incr_bytes_freed(size_t bytes)
 /* ---- Messages ---- */
 
 static void put(int file, const char *format, va_list arguments)
+	__attribute__((format(printf, 2, 0)));
+
+static void put(int file, const char *format, va_list arguments)
 {
 	char text[1024];
 	int bytes = vsnprintf(text, sizeof text, format, arguments);

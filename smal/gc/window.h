@@ -110,7 +110,7 @@ static SMAL_ALWAYS_INLINE bool smal_window_near(struct smal_attached *thread,
 		smal_word_or(&live[w], bits);
 	smal_pace_allocated(thread, hole->limit - base);
 	smal_window_open(thread, hole, buffer, base, hole->limit,
-	                 (uint32_t)((hole->limit - base) * stride->reciprocal >> 44));
+	                 (uint32_t)smal_stride_slots(stride, hole->limit - base));
 	return true;
 }
 

@@ -261,20 +261,6 @@ static void vacate(struct walk *walk, uint32_t first, uint32_t begin, uint32_t e
 		heap->pages[smal_page_of(smal_entry(heap, after)->place)] = after;
 }
 
-/* A gap that has been filled is no node any more; the walk may stand behind it, and another
- * gap that has come to be a neighbour since. */
-static void give_gap(struct walk *walk, uint32_t node, uint32_t last)
-{
-	struct smal_handle_heap *heap = walk->heap;
-
-	if (walk->before == node)
-		walk->before = last;
-	for (unsigned i = 0; i < heap->gap_count; i++)
-		if (heap->gap[i].before == node)
-			heap->gap[i].before = last;
-	smal_entry_give(heap, node);
-}
-
 /* Puts the blocks from `first` to `last` at the beginning of a gap, `down` below where they
  * were. */
 static void fill_gap(struct walk *walk, unsigned which, uint32_t first, uint32_t last,
@@ -292,7 +278,10 @@ static void fill_gap(struct walk *walk, unsigned which, uint32_t first, uint32_t
 	if (place + granules == limit) {
 		smal_entry(heap, last)->next = gap->next;
 		forget_gap(heap, which);
-		give_gap(walk, node, last);
+		smal_node_forget(heap, node, last);
+		if (walk->before == node)
+			walk->before = last;
+		smal_entry_give(heap, node);
 		return;
 	}
 	smal_entry(heap, last)->next = node;

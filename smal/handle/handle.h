@@ -385,6 +385,8 @@ static inline void smal_node_follows(struct smal_handle_heap *heap, uint32_t pla
 void smal_node_remove(struct smal_handle_heap *heap, uint32_t before, uint32_t index);
 /* `next` follows `before` (0: it is the first; and that the last, if there is no next). */
 void smal_node_link(struct smal_handle_heap *heap, uint32_t before, uint32_t next);
+/* What remembers a node between two steps of a walk remembers another one. */
+void smal_node_forget(struct smal_handle_heap *heap, uint32_t index, uint32_t by);
 /* Puts another entry where a node is, which is on no list then. */
 void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t by);
 

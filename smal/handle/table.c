@@ -202,8 +202,7 @@ void smal_node_insert(struct smal_handle_heap *heap, uint32_t before, uint32_t i
 	smal_node_begins(heap, index);
 }
 
-/* Whoever remembers a node remembers another one. */
-static void forget(struct smal_handle_heap *heap, uint32_t index, uint32_t by)
+void smal_node_forget(struct smal_handle_heap *heap, uint32_t index, uint32_t by)
 {
 	if (heap->walked == index)
 		heap->walked = by;
@@ -216,7 +215,7 @@ void smal_node_remove(struct smal_handle_heap *heap, uint32_t before, uint32_t i
 {
 	begins_not(heap, index);
 	smal_node_link(heap, before, smal_entry(heap, index)->next);
-	forget(heap, index, before);
+	smal_node_forget(heap, index, before);
 }
 
 void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t by)
@@ -231,6 +230,6 @@ void smal_node_replace(struct smal_handle_heap *heap, uint32_t index, uint32_t b
 	if (heap->last == index)
 		heap->last = by;
 	smal_node_link(heap, before, by);
-	forget(heap, index, by);
+	smal_node_forget(heap, index, by);
 	smal_entry_set_place(old, SMAL_NOWHERE);
 }

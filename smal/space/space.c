@@ -73,7 +73,7 @@ static struct smal_segment *add_segment(struct smal_space *space, size_t chunks)
 
 		if (refused)
 			tried = smal_max(least, bytes / SCARCE_SHARE);
-		if (!refused || tried == bytes || is_left(space, bytes))
+		if (tried == bytes || is_left(space, bytes))
 			segment = smal_segment_create(space, (size_t)tried);
 		if (segment != NULL) {
 			if (tried < largest)

@@ -210,7 +210,7 @@ uint32_t smal_buffer_claim_slots(struct smal_buffer *buffer, uintptr_t base, uin
 			smal_word_or(&live[w], bits);
 	}
 	if (buffer->stride->stride_bytes != 0)
-		slots = (uint32_t)((limit - base) * buffer->stride->reciprocal >> 44);
+		slots = (uint32_t)smal_stride_slots(buffer->stride, limit - base);
 	if (!claimed) {
 		buffer->used_slots = (uint16_t)(buffer->used_slots + slots);
 		smal_buffer_summarize(buffer, first >> SMAL_WORD_LOG2, w);

@@ -283,6 +283,12 @@ static inline size_t smal_buffer_bit(const struct smal_buffer *buffer, uintptr_t
 	return (address - smal_buffer_base(buffer)) >> SMAL_GRANULE_LOG2;
 }
 
+/* Slots of a fixed size in so many bytes of a buffer. */
+static inline size_t smal_stride_slots(const struct smal_stride *stride, size_t bytes)
+{
+	return (size_t)(bytes * stride->reciprocal >> 44);
+}
+
 /* The start of the slot that an address lies in; may be one beyond the last. */
 static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintptr_t address)
 {
@@ -291,8 +297,7 @@ static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintp
 
 	if (stride->stride_bytes == 0)
 		return base;
-	return base + (uintptr_t)((address - base) * stride->reciprocal >> 44) *
-	              stride->stride_bytes;
+	return base + smal_stride_slots(stride, address - base) * stride->stride_bytes;
 }
 
 /* Bytes of a slot. */

@@ -7,7 +7,10 @@
  */
 #include "test/collector.h"
 
+#include <smal/gc/gc.h>
+
 #include <string.h>
+#include <unistd.h>
 
 /* ---- Buffers ---- */
 
@@ -72,6 +75,135 @@ START_TEST(test_trim)
 	ck_assert_uint_eq(stats.dirty_bytes, 0);
 	roots[1] = heap_alloc_bytes(text, 3000);
 	heap_check();
+}
+END_TEST
+
+/* ---- Buffers with little in them ---- */
+
+enum { SPARSE_BYTES = 48, SPARSE_EVERY = 1000, SPARSE_KEPT = 400, SPARSE_DECAY_MS = 20 };
+
+static struct smal_type *sparse_type;
+
+static void begin_sparse(void)
+{
+	static const uintptr_t first = 1;
+	const struct smal_type_desc desc = { .name = "sparse", .bytes = SPARSE_BYTES,
+		                             .marking = SMAL_MARK_LAYOUT,
+		                             .layout = { .bits = &first, .words = 1 } };
+	struct smal_gc_options options = { .exact_stacks = 1, .pace = SMAL_PACE_OFF,
+		                           .decay_ms = SPARSE_DECAY_MS };
+
+	heap_begin(&options);
+	sparse_type = heap_type(&desc);
+}
+
+/* Of all objects that are made here, each thousandth lives, and all its bytes are 1 but the
+ * first word: none of their buffers is empty then. New ones are zero, wherever they lie. */
+static void make_sparse(void)
+{
+	static const char zeroes[SPARSE_BYTES];
+
+	roots[0] = NULL;
+	for (int i = 0; i < SPARSE_KEPT * SPARSE_EVERY; i++) {
+		void **object = heap_alloc(sparse_type);
+
+		EXPECT(memcmp(object, zeroes, sizeof zeroes) == 0);
+		memset(object, 1, SPARSE_BYTES);
+		*object = NULL;
+		if (i % SPARSE_EVERY != 0)
+			continue;
+		*object = roots[0];
+		roots[0] = object;
+	}
+}
+
+/* They are as they were. */
+static void check_sparse(void)
+{
+	int count = 0;
+
+	for (void **object = roots[0]; object != NULL; object = *object, count++)
+		for (int at = sizeof *object; at < SPARSE_BYTES; at++)
+			EXPECT(((const char *)object)[at] == 1);
+	ck_assert_int_eq(count, SPARSE_KEPT);
+}
+
+/* A page for each of them stays, and what else there is: of 19 MB of buffers. */
+static size_t sparse_bytes(void)
+{
+	return (size_t)SPARSE_KEPT * (size_t)sysconf(_SC_PAGESIZE) + 4 * MIB;
+}
+
+static bool pages_are_back(size_t before)
+{
+	return test_private_dirty_bytes() <= before + sparse_bytes();
+}
+
+static bool can_measure(void)
+{
+	return test_private_dirty_bytes() != TEST_UNKNOWN && !test_is_slow() &&
+	       sysconf(_SC_PAGESIZE) <= 4096;
+}
+
+/* smal_trim gives the free pages back between what lives. */
+START_TEST(test_trim_sparse)
+{
+	size_t before = test_private_dirty_bytes(), heap_bytes;
+
+	make_sparse();
+	heap_collect();
+	heap_bytes = smal_gc_heap_bytes(gc);
+	smal_trim(thread);
+	ck_assert_uint_ge(smal_gc_heap_bytes(gc), heap_bytes - 2 * 65536);
+	if (can_measure())
+		ck_assert_uint_le(test_private_dirty_bytes(), before + sparse_bytes());
+	check_sparse();
+	/* What has gone is there again, and zero. */
+	make_sparse();
+	heap_collect();
+	check_sparse();
+	ck_assert_uint_le(smal_gc_heap_bytes(gc), heap_bytes * 3 / 2);
+}
+END_TEST
+
+/* Collections do, where nobody has allocated for the decay time, and not before. */
+START_TEST(test_sparse_ages)
+{
+	size_t before = test_private_dirty_bytes();
+
+	make_sparse();
+	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	ck_assert(!can_measure() || !pages_are_back(before));
+	for (int i = 0; i < 1000 && can_measure() && !pages_are_back(before); i++) {
+		usleep(SPARSE_DECAY_MS * 1000);
+		ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	}
+	if (can_measure())
+		ck_assert_uint_le(test_private_dirty_bytes(), before + sparse_bytes());
+	heap_check();
+	check_sparse();
+	make_sparse();
+	check_sparse();
+}
+END_TEST
+
+/* What is allocated from between collections stays as it is. */
+START_TEST(test_sparse_in_use)
+{
+	struct smal_space_counts before, after;
+
+	make_sparse();
+	ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	smal_space_get_counts(gc->space, &before);
+	for (int i = 0; i < 10; i++) {
+		make_sparse();
+		usleep(SPARSE_DECAY_MS * 1000);
+		ck_assert_int_eq(smal_collect(thread), SMAL_OK);
+	}
+	smal_space_get_counts(gc->space, &after);
+	/* But for empty buffers, and those that fewer survivors than before are in. */
+	ck_assert_uint_le(after.discards - before.discards, 40);
+	check_sparse();
 }
 END_TEST
 
@@ -477,6 +609,7 @@ static Suite *sweep_suite(void)
 {
 	Suite *suite = suite_create("sweep");
 	TCase *memory = tcase_create("memory");
+	TCase *sparse = tcase_create("sparse");
 	TCase *callbacks = tcase_create("callbacks");
 	TCase *end = tcase_create("end");
 
@@ -485,6 +618,12 @@ static Suite *sweep_suite(void)
 	tcase_add_test(memory, test_trim);
 	tcase_add_test(memory, test_slots_are_used_again);
 	suite_add_tcase(suite, memory);
+
+	tcase_add_checked_fixture(sparse, begin_sparse, heap_end);
+	tcase_add_test(sparse, test_trim_sparse);
+	tcase_add_test(sparse, test_sparse_ages);
+	tcase_add_test(sparse, test_sparse_in_use);
+	suite_add_tcase(suite, sparse);
 
 	tcase_add_checked_fixture(callbacks, begin_things, heap_end);
 	tcase_add_test(callbacks, test_called_once);

@@ -41,9 +41,10 @@ SMAL_API enum smal_error smal_collect(struct smal_thread *thread);
 SMAL_API size_t smal_run_frees(struct smal_thread *thread);
 
 /**
- * Gives all memory that holds no object back to the operating system at once.
- * Does not collect. The attached thread only.
- * Returns the bytes that went back.
+ * Gives all memory that holds no object back to the operating system at once: buffers
+ * that are empty, and the free pages of those that are not. Does not collect. The
+ * attached thread only.
+ * Returns the bytes of what was not in use; free pages of buffers are not counted.
  */
 SMAL_API size_t smal_trim(struct smal_thread *thread);
 

@@ -265,6 +265,9 @@ struct smal_gc {
 	volatile AO_t budget_bytes;
 	/* Of the heap: buffers that the last sweep left empty; some may be in use. */
 	volatile AO_t empty_bytes;
+	/* When buffers that are nobody's grew older; how many more this sweep may look at. */
+	uint64_t aged_ns;
+	unsigned idle_looks;
 	/* Smoothed, for SMAL_PACE_BALANCE: bytes allocated and bytes marked per ms. */
 	double allocation_rate, marking_rate;
 	uint64_t resumed_ns;

@@ -24,8 +24,9 @@ enum {
  * below it. Objects begin at multiples of 8. */
 enum { SMAL_PIECE = 1 };
 
-/* smal_buffer.marks: its marked objects are to be scanned again. */
-enum { SMAL_MARKS_OVERFLOWED = 1 };
+/* smal_buffer.marks: its marked objects are to be scanned again; how long nobody has
+ * claimed it (sweep.c), in these. */
+enum { SMAL_MARKS_OVERFLOWED = 1, SMAL_MARKS_IDLE = 2 };
 
 struct smal_team;
 struct smal_pairs;

@@ -11,9 +11,22 @@
  * its live bit stays, so its slot is neither an object nor free until the
  * callback has run, at a time when the runtime can have it.
  */
+#include <smal/gc/mark.h>
 #include <smal/gc/world.h>
 
+#include <limits.h>
 #include <string.h>
+
+enum {
+	/* How long a buffer is nobody's before its free pages go back, and after which time
+	 * it is looked at again and again: in halves of the space's decay time. */
+	IDLE_FIRST = 2,
+	IDLE_AGAIN = 32,
+	/* Buffers that are looked at in a collection: at least, and for how much marking
+	 * there is one more. */
+	LOOKS_LEAST = 32,
+	NS_PER_LOOK = 1 << 15
+};
 
 /* For tools: nobody may touch the slots that have just died. */
 static void forbid_dead(const struct smal_buffer *buffer, const smal_word *old,
@@ -80,6 +93,24 @@ static void sweep_masks(struct smal_gc *gc, struct smal_kind *kind, struct smal_
 	collection->dead_bytes += (dead + pending) * bytes;
 }
 
+/* A class that had much and needs it no more leaves buffers with a few objects each. Their
+ * free pages go back after 2, 4, 8, 16, 32 and then each 32 halves of the decay time: more
+ * may have died. */
+static void age(struct smal_gc *gc, struct smal_buffer *buffer)
+{
+	unsigned idle = buffer->marks / SMAL_MARKS_IDLE + 1;
+
+	if (gc->idle_looks == 0)
+		return;
+	if (idle >= IDLE_FIRST && (idle & (idle - 1)) == 0) {
+		gc->idle_looks--;
+		smal_buffer_discard(buffer);
+	}
+	if (idle == 2 * IDLE_AGAIN)
+		idle = IDLE_AGAIN;
+	buffer->marks = (uint8_t)(idle * SMAL_MARKS_IDLE);
+}
+
 /* Buffers that are empty stay with their kind as far as it has used as many since the
  * last collection, and behind those that are not: it will need them again, and they
  * are warm. */
@@ -91,6 +122,7 @@ static void sweep_buffer(struct smal_gc *gc, struct smal_kind *kind, struct smal
 	sweep_masks(gc, kind, buffer, collection);
 	if (buffer->used_slots != 0) {
 		smal_stride_place(buffer);
+		age(gc, buffer);
 	} else if (bytes != 0 && *spare_bytes >= bytes) {
 		*spare_bytes -= bytes;
 		gc->empty_bytes += bytes;
@@ -136,11 +168,23 @@ static void sweep_kind(struct smal_gc *gc, struct smal_kind *kind,
 		sweep_masks(gc, kind, SMAL_CONTAINER(link, struct smal_buffer, link), collection);
 }
 
+/* How many buffers may have their free pages taken, if they are to grow older at all. */
+static unsigned looks(struct smal_gc *gc, const struct smal_collection *collection)
+{
+	uint64_t half_ns = (uint64_t)gc->space->options.decay_ms * (1000000 / 2);
+
+	if (gc->tool_watches || collection->start_ns - gc->aged_ns < half_ns)
+		return 0;
+	gc->aged_ns = collection->start_ns;
+	return LOOKS_LEAST + (unsigned)smal_min(collection->mark_ns / NS_PER_LOOK, INT_MAX);
+}
+
 void smal_sweep(struct smal_gc *gc, struct smal_collection *collection)
 {
 	size_t heap_bytes = 0;
 
 	gc->empty_bytes = 0;
+	gc->idle_looks = looks(gc, collection);
 	SMAL_EACH_KIND(gc, kind) {
 		sweep_kind(gc, kind, collection);
 		heap_bytes += kind->stride.heap_bytes;
@@ -176,6 +220,8 @@ void smal_sweep_empty(struct smal_gc *gc)
 
 			if (buffer->used_slots == 0)
 				smal_stride_settle(buffer, true);
+			else if (!gc->tool_watches)
+				smal_buffer_discard(buffer);
 		}
 		heap_bytes += kind->stride.heap_bytes;
 	}

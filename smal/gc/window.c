@@ -52,5 +52,6 @@ bool smal_window_refill(struct smal_attached *thread, struct smal_hole *hole)
 		                                                : 0;
 		if (hole->buffer == NULL)
 			return false;
+		hole->buffer->marks = 0;
 	}
 }

@@ -188,6 +188,13 @@ void smal_space_give_unused(struct smal_space *space, void *run, size_t bytes)
 	smal_os_lock_give(&space->lock);
 }
 
+void smal_space_discard(struct smal_space *space, void *base, size_t bytes)
+{
+	smal_os_lock_take(&space->lock);
+	smal_account_discard(&space->account, base, bytes);
+	smal_os_lock_give(&space->lock);
+}
+
 bool smal_space_commit_side(struct smal_space *space, unsigned side, const void *run,
                             size_t bytes)
 {

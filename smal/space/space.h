@@ -119,6 +119,10 @@ void smal_space_get_counts(struct smal_space *space, struct smal_space_counts *c
 /* The first invariant that does not hold, or NULL. */
 const char *smal_space_check(struct smal_space *space);
 
+/* Has the system take the memory of the pages [base, base + bytes), which are in use: they
+ * are zero then. Where it does not, or the space is a caller's, they are as they were. */
+void smal_space_discard(struct smal_space *space, void *base, size_t bytes);
+
 /* The space's segment that an address lies in, or NULL; finds the buffer's too. */
 struct smal_segment *smal_space_segment(struct smal_space *space, const void *address);
 

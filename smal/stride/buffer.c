@@ -176,6 +176,18 @@ bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_
 	return true;
 }
 
+void smal_buffer_discard(struct smal_buffer *buffer)
+{
+	uintptr_t page = smal_os_page_bytes(), base, limit = smal_buffer_base(buffer);
+
+	while (smal_buffer_hole(buffer, limit, &base, &limit)) {
+		uintptr_t first = smal_round_up(base, page), end = limit & ~(page - 1);
+
+		if (first < end)
+			smal_space_discard(buffer->stride->space, (void *)first, end - first);
+	}
+}
+
 /* The bits [first, limit) of the slots in a range of addresses. */
 static void range_bits(const struct smal_buffer *buffer, uintptr_t base, uintptr_t limit,
                        size_t *first, size_t *end)

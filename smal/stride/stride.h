@@ -220,6 +220,10 @@ bool smal_buffer_resize(struct smal_buffer *buffer, size_t bytes, bool *zeroed);
 bool smal_buffer_hole(const struct smal_buffer *buffer, uintptr_t from, uintptr_t *base,
                       uintptr_t *limit);
 
+/* Has the system take the memory of the pages that free slots cover. For who has the
+ * buffer, or its stride, to himself. */
+void smal_buffer_discard(struct smal_buffer *buffer);
+
 /* Sets or clears the live bits of all slots in [base, limit); returns their
  * number. The summary of a claimed buffer is left alone until it is unclaimed. `alone`:
  * nobody else gives slots back meanwhile. */

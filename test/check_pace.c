@@ -197,6 +197,26 @@ START_TEST(test_many_sizes)
 }
 END_TEST
 
+/* What one phase of a program leaves empty, the next one has: the heap does not grow
+ * beyond its target for it. */
+START_TEST(test_phases)
+{
+	static const size_t sizes[] = { 16, 3000, 48, 400000, 1000, 20000, 96 };
+
+	begin(SMAL_PACE_FIXED, 8 * MIB, 0);
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+		uint64_t collections = stats().collections;
+
+		/* Until one has just run, after which a size has as many as it has used. */
+		for (int i = 0; i < 3; i++, collections = stats().collections)
+			while (stats().collections == collections)
+				waste(sizes[s], sizes[s]);
+	}
+	ck_assert_uint_le(stats().heap_peak_bytes, 8 * MIB + MIB / 2 + 2 * MIB);
+	heap_end();
+}
+END_TEST
+
 /* ---- Limits ---- */
 
 static const size_t limit_sizes[] = { 16, 24, 1000, 20000, 300000 };
@@ -432,6 +452,7 @@ static Suite *pace_suite(void)
 	tcase_add_test(when, test_growth_default);
 	tcase_add_test(when, test_set_pace);
 	tcase_add_test(when, test_many_sizes);
+	tcase_add_test(when, test_phases);
 	suite_add_tcase(suite, when);
 
 	tcase_add_loop_test(limits, test_limit, 0, LIMIT_SIZES);

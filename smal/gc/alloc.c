@@ -129,6 +129,15 @@ static bool ask_program(struct smal_attached *thread, size_t bytes)
 	return answer == SMAL_SHORTAGE_RETRY;
 }
 
+/* Where a buffer would take the heap beyond its target, what kinds have kept empty goes
+ * back first: those that need a buffer have it then. */
+static bool wants_collection(struct smal_attached *thread, size_t bytes)
+{
+	if (smal_pace_is_beyond(thread->gc, bytes))
+		smal_sweep_trim(thread->gc);
+	return smal_pace_wants_collection(thread->gc, bytes);
+}
+
 /* Steps 1 to 6: another thread may be faster to claim what this one has added. */
 static bool refill_or_grow(struct smal_attached *thread, struct smal_hole *hole, size_t bytes)
 {
@@ -151,7 +160,7 @@ static bool provide(struct smal_attached *thread, struct smal_hole *hole)
 		bool collected = false;
 		bool done = smal_window_refill(thread, smal_hole_of(thread, kind));
 
-		if (!done && smal_pace_wants_collection(thread->gc, bytes))
+		if (!done && wants_collection(thread, bytes))
 			collected = collect(thread);
 		done = done || refill_or_grow(thread, smal_hole_of(thread, kind), bytes);
 		if (!done && !collected && collect(thread))
@@ -192,7 +201,7 @@ static struct smal_buffer *provide_large(struct smal_attached *thread, struct sm
 	struct smal_buffer *buffer;
 
 	do {
-		bool collected = smal_pace_wants_collection(thread->gc, bytes) && collect(thread);
+		bool collected = wants_collection(thread, bytes) && collect(thread);
 
 		buffer = grow(thread, kind, bytes);
 		if (buffer == NULL && !collected && collect(thread))

@@ -395,7 +395,9 @@ bool smal_collect_now(struct smal_attached *thread, bool on_demand);
 void smal_pace_init(struct smal_gc *gc);
 enum smal_error smal_pace_check_options(const struct smal_gc_options *options,
                                         const char *function);
-/* A kind needs `bytes` of new buffer: should a collection run first? */
+/* A kind needs `bytes` of new buffer: would the heap be beyond its target or its limit?
+ * And should a collection run first? */
+bool smal_pace_is_beyond(const struct smal_gc *gc, size_t bytes);
 bool smal_pace_wants_collection(const struct smal_gc *gc, size_t bytes);
 /* May the heap grow by this? */
 bool smal_pace_allows(const struct smal_gc *gc, size_t bytes);

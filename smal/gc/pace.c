@@ -281,15 +281,24 @@ bool smal_pace_allows(const struct smal_gc *gc, size_t bytes)
 	return limit == 0 || (heap <= limit && bytes <= limit - heap);
 }
 
-bool smal_pace_wants_collection(const struct smal_gc *gc, size_t bytes)
+bool smal_pace_is_beyond(const struct smal_gc *gc, size_t bytes)
 {
 	size_t heap = smal_atomic_load_relaxed(&gc->heap_bytes) + external_bytes(gc);
+
+	return bytes + heap >
+	               smal_atomic_load_relaxed((const volatile AO_t *)&gc->target_bytes) ||
+	       !smal_pace_allows(gc, bytes);
+}
+
+bool smal_pace_wants_collection(const struct smal_gc *gc, size_t bytes)
+{
 	size_t target = smal_atomic_load_relaxed((const volatile AO_t *)&gc->target_bytes);
 	size_t allocated = smal_atomic_load_relaxed(&gc->allocated_bytes);
 
 	if (!smal_pace_allows(gc, bytes))
 		return true;
-	if ((gc->options.pace == SMAL_PACE_OFF && gc->policy == NULL) || bytes + heap <= target)
+	if ((gc->options.pace == SMAL_PACE_OFF && gc->policy == NULL) ||
+	    !smal_pace_is_beyond(gc, bytes))
 		return false;
 	return allocated + bytes >= smal_max(target / LEAST_SHARE,
 	                                     smal_atomic_load_relaxed(&gc->budget_bytes) / 4 * 3);

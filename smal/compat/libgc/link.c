@@ -4,6 +4,9 @@
  *
  *   link's address --hash--> {link, object}    open addressing, linear probing
  *
+ * Links of sixteen words in a row have their homes in a row: runtimes add, move and take
+ * them in the order of memory when a weak table grows.
+ *
  * Two tables: of links that are cleared before finalizers are decided on (short), and
  * after (long). An entry is two words: runtimes have a link for each entry of a weak
  * table. Neither word is a root. In a collection each table is walked in the order
@@ -15,7 +18,13 @@
  */
 #include <smal/compat/libgc/libgc.h>
 
-enum { LEAST = 256 };
+enum {
+	LEAST = 256,
+	/* Words whose links have their homes side by side. */
+	BLOCK_WORDS = 16,
+	HOLDERS = 64,
+	HOLDER_PAGE = 4096
+};
 
 /* link: 0 for an empty place; bit 0 is set if it lies in an object. */
 struct entry {
@@ -33,7 +42,10 @@ static struct table shorts, longs;
 
 static size_t home(const struct table *table, uintptr_t link)
 {
-	return (size_t)((link >> 3) * (uintptr_t)0x9e3779b97f4a7c15u >> 20) & table->mask;
+	uintptr_t word = link / sizeof(void *);
+	uint64_t block = word / BLOCK_WORDS * (uint64_t)0x9e3779b97f4a7c15 >> 20;
+
+	return (size_t)(block * BLOCK_WORDS + word % BLOCK_WORDS) & table->mask;
 }
 
 static uintptr_t link_of(const struct entry *entry)
@@ -241,14 +253,16 @@ void bdw_links_clear(struct smal_marker *marker, bool is_long)
 	}
 }
 
-/* An object that stays, by its addresses. */
+/* An object that stays, by its addresses; 0 bytes until it was found twice. */
 struct holder {
 	uintptr_t base, bytes;
 };
 
-/* True if a link's object stays. The links of a weak table lie in one: it is remembered. */
-static bool is_held(const struct smal_marker *marker, uintptr_t link, struct holder *last)
+/* True if a link's object stays. The links of a weak table lie in one: the last one that
+ * was found in a page is remembered. */
+static bool is_held(const struct smal_marker *marker, uintptr_t link, struct holder *holders)
 {
+	struct holder *last = &holders[link / HOLDER_PAGE % HOLDERS];
 	const void *object;
 
 	if (link - last->base < last->bytes)
@@ -256,18 +270,19 @@ static bool is_held(const struct smal_marker *marker, uintptr_t link, struct hol
 	object = smal_find(bdw_gc, link);
 	if (object == NULL || !smal_is_marked(marker, object))
 		return false;
-	*last = (struct holder){ (uintptr_t)object, smal_size(object) };
+	last->bytes = last->base == (uintptr_t)object ? smal_size(object) : 0;
+	last->base = (uintptr_t)object;
 	return true;
 }
 
 static void forget(struct smal_marker *marker, struct table *table)
 {
-	struct holder last = { 0, 0 };
+	struct holder holders[HOLDERS] = { { 0, 0 } };
 
 	for (size_t i = 0; table->count != 0 && i <= table->mask;) {
 		struct entry *entry = &table->entries[i];
 
-		if ((entry->link & 1) == 0 || is_held(marker, link_of(entry), &last))
+		if ((entry->link & 1) == 0 || is_held(marker, link_of(entry), holders))
 			i++;
 		else
 			erase(table, entry);

@@ -8,6 +8,7 @@
  */
 #include "test/collector.h"
 
+#include <pthread.h>
 #include <string.h>
 
 
@@ -197,13 +198,11 @@ START_TEST(test_many_sizes)
 }
 END_TEST
 
-/* What one phase of a program leaves empty, the next one has: the heap does not grow
- * beyond its target for it. */
-START_TEST(test_phases)
+/* Phases that allocate nothing but one size each. */
+static void waste_in_phases(void)
 {
 	static const size_t sizes[] = { 16, 3000, 48, 400000, 1000, 20000, 96 };
 
-	begin(SMAL_PACE_FIXED, 8 * MIB, 0);
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
 		uint64_t collections = stats().collections;
 
@@ -212,7 +211,49 @@ START_TEST(test_phases)
 			while (stats().collections == collections)
 				waste(sizes[s], sizes[s]);
 	}
+}
+
+/* What one phase of a program leaves empty, the next one has: the heap does not grow
+ * beyond its target for it. */
+START_TEST(test_phases)
+{
+	begin(SMAL_PACE_FIXED, 8 * MIB, 0);
+	waste_in_phases();
 	ck_assert_uint_le(stats().heap_peak_bytes, 8 * MIB + MIB / 2 + 2 * MIB);
+	heap_end();
+}
+END_TEST
+
+enum { PLACES = 512 };
+
+static uintptr_t places[PLACES];
+static volatile int places_stop;
+
+static void *ask_for_places(void *argument)
+{
+	uintptr_t *found = argument;
+
+	while (!places_stop)
+		for (int i = 0; i < PLACES; i++)
+			*found += smal_find(gc, places[i]) != NULL;
+	return NULL;
+}
+
+/* Buffers come and go while another thread asks what lies in them. */
+START_TEST(test_find_meanwhile)
+{
+	uintptr_t found = 0;
+	pthread_t id;
+
+	begin(SMAL_PACE_FIXED, 8 * MIB, 0);
+	for (int i = 0; i < PLACES; i++)
+		places[i] = (uintptr_t)heap_alloc_bytes(text, 8000) + 4000;
+	ck_assert_int_eq(pthread_create(&id, NULL, ask_for_places, &found), 0);
+	for (int i = 0; i < (test_is_slow() ? 1 : 10); i++)
+		waste_in_phases();
+	places_stop = 1;
+	ck_assert_int_eq(pthread_join(id, NULL), 0);
+	ck_assert_uint_gt(found, 0);
 	heap_end();
 }
 END_TEST
@@ -453,6 +494,7 @@ static Suite *pace_suite(void)
 	tcase_add_test(when, test_set_pace);
 	tcase_add_test(when, test_many_sizes);
 	tcase_add_test(when, test_phases);
+	tcase_add_test(when, test_find_meanwhile);
 	suite_add_tcase(suite, when);
 
 	tcase_add_loop_test(limits, test_limit, 0, LIMIT_SIZES);

@@ -22,6 +22,16 @@
 /* What a note's words are, but for its address. */
 #define NOTE ((uintptr_t)0x6e6f7465)
 
+/* Gives back what kinds have kept empty. Other threads may be making kinds. */
+static void trim(struct smal_gc *gc)
+{
+	if (smal_atomic_load(&gc->empty_bytes) == 0)
+		return;
+	smal_os_lock_take(&gc->lock);
+	smal_sweep_trim(gc);
+	smal_os_lock_give(&gc->lock);
+}
+
 /* Adds a buffer to a kind within the limits; NULL leaves the reason. */
 static struct smal_buffer *grow(struct smal_attached *thread, struct smal_kind *kind,
                                 size_t bytes)
@@ -30,14 +40,14 @@ static struct smal_buffer *grow(struct smal_attached *thread, struct smal_kind *
 	struct smal_buffer *buffer;
 
 	if (!smal_pace_allows(gc, bytes))
-		smal_sweep_trim(gc);
+		trim(gc);
 	if (!smal_pace_allows(gc, bytes)) {
 		thread->error = SMAL_ERROR_LIMIT;
 		return NULL;
 	}
 	buffer = smal_stride_grow(&kind->stride, bytes);
 	if (buffer == NULL) {
-		smal_sweep_trim(gc);
+		trim(gc);
 		buffer = smal_stride_grow(&kind->stride, bytes);
 	}
 	if (buffer == NULL) {
@@ -46,7 +56,8 @@ static struct smal_buffer *grow(struct smal_attached *thread, struct smal_kind *
 	}
 	if (gc->tool_watches)
 		smal_os_tool_forbid((void *)smal_buffer_base(buffer), smal_buffer_bytes(buffer));
-	smal_pace_heap(gc, smal_buffer_bytes(buffer));
+	/* Others may have given it back by now, and its place may be another one's. */
+	smal_pace_heap(gc, bytes);
 	return buffer;
 }
 
@@ -133,8 +144,8 @@ static bool ask_program(struct smal_attached *thread, size_t bytes)
  * back first: those that need a buffer have it then. */
 static bool wants_collection(struct smal_attached *thread, size_t bytes)
 {
-	if (smal_pace_is_beyond(thread->gc, bytes))
-		smal_sweep_trim(thread->gc);
+	if (smal_pace_is_beyond(thread->gc, bytes) && !thread->gc->tool_watches)
+		trim(thread->gc);
 	return smal_pace_wants_collection(thread->gc, bytes);
 }
 

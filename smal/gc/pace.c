@@ -238,6 +238,9 @@ void smal_pace_heap(struct smal_gc *gc, size_t delta)
 {
 	uintptr_t bytes = smal_atomic_add(&gc->heap_bytes, delta) + delta, peak;
 
+	/* What another thread has given back may not have been added yet. */
+	if (bytes > SIZE_MAX / 2)
+		return;
 	do
 		peak = smal_atomic_load_relaxed(&gc->heap_peak_bytes);
 	while (bytes > peak && !smal_atomic_cas(&gc->heap_peak_bytes, peak, bytes));

@@ -18,8 +18,9 @@
 #include <string.h>
 
 enum {
-	/* How long a buffer is nobody's before its free pages go back, and after which time
-	 * it is looked at again and again: in halves of the space's decay time. */
+	/* How long a buffer has room and is nobody's before its free pages go back, and after
+	 * which time it is looked at again and again: in halves of the space's decay time,
+	 * the first of which has begun already. */
 	IDLE_FIRST = 2,
 	IDLE_AGAIN = 32,
 	/* Buffers that are looked at in a collection: at least, and for how much marking
@@ -100,7 +101,7 @@ static void age(struct smal_gc *gc, struct smal_buffer *buffer)
 {
 	unsigned idle = buffer->marks / SMAL_MARKS_IDLE + 1;
 
-	if (gc->idle_looks == 0)
+	if (gc->idle_looks == 0 || buffer->state != SMAL_BUFFER_ROOM)
 		return;
 	if (idle >= IDLE_FIRST && (idle & (idle - 1)) == 0) {
 		gc->idle_looks--;

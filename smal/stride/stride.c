@@ -209,7 +209,9 @@ bool smal_buffer_resize(struct smal_buffer *buffer, size_t bytes, bool *zeroed)
 	return true;
 }
 
-void smal_buffer_drop(struct smal_buffer *buffer)
+/* Whoever has just found the buffer, and has no lock, may still ask its stride: for as long
+ * as there is one, the descriptor leads to it, and no bit says that something lives. */
+static void drop(struct smal_buffer *buffer, bool stride_ends)
 {
 	struct smal_segment *segment = buffer->segment;
 	struct smal_stride *stride = buffer->stride;
@@ -223,9 +225,15 @@ void smal_buffer_drop(struct smal_buffer *buffer)
 	for (unsigned i = 0; i < stride->masks && buffer->used_slots != 0; i++)
 		for (size_t w = 0; w < stride->words; w++)
 			smal_word_store(&smal_buffer_mask(buffer, i)[w], 0);
-	smal_atomic_store((volatile AO_t *)&buffer->stride, 0);
+	if (stride_ends)
+		smal_atomic_store((volatile AO_t *)&buffer->stride, 0);
 	smal_os_tool_forbid((void *)base, bytes);
 	smal_space_give(stride->space, (void *)base, bytes);
+}
+
+void smal_buffer_drop(struct smal_buffer *buffer)
+{
+	drop(buffer, false);
 }
 
 static void drop_all(struct smal_link *list)
@@ -233,7 +241,7 @@ static void drop_all(struct smal_link *list)
 	struct smal_link *link;
 
 	while ((link = smal_link_pop(list)) != NULL)
-		smal_buffer_drop(SMAL_CONTAINER(link, struct smal_buffer, link));
+		drop(SMAL_CONTAINER(link, struct smal_buffer, link), true);
 }
 
 void smal_stride_fini(struct smal_stride *stride)

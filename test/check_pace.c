@@ -227,13 +227,13 @@ END_TEST
 enum { PLACES = 512 };
 
 static uintptr_t places[PLACES];
-static volatile int places_stop;
+static int places_stop;
 
 static void *ask_for_places(void *argument)
 {
 	uintptr_t *found = argument;
 
-	while (!places_stop)
+	while (!__atomic_load_n(&places_stop, __ATOMIC_RELAXED))
 		for (int i = 0; i < PLACES; i++)
 			*found += smal_find(gc, places[i]) != NULL;
 	return NULL;
@@ -251,7 +251,7 @@ START_TEST(test_find_meanwhile)
 	ck_assert_int_eq(pthread_create(&id, NULL, ask_for_places, &found), 0);
 	for (int i = 0; i < (test_is_slow() ? 1 : 10); i++)
 		waste_in_phases();
-	places_stop = 1;
+	__atomic_store_n(&places_stop, 1, __ATOMIC_RELAXED);
 	ck_assert_int_eq(pthread_join(id, NULL), 0);
 	ck_assert_uint_gt(found, 0);
 	heap_end();

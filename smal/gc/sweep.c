@@ -155,7 +155,7 @@ static void sweep_kind(struct smal_gc *gc, struct smal_kind *kind,
 
 	kind->claimed_before = kind->counts.claimed_slots;
 	smal_atomic_add_u32(&kind->stride.flips, 1);
-	kind->stride.live = gc->live;
+	smal_atomic_store_u32(&kind->stride.live, gc->live);
 	/* Placing moves buffers between the lists: take them all off first. */
 	smal_link_init(&unswept);
 	smal_link_splice(&unswept, &kind->stride.room);

@@ -271,7 +271,8 @@ static struct smal_buffer *buffer_at(const struct smal_segment *segment, size_t 
                                      uintptr_t address)
 {
 	struct smal_buffer *buffer =
-		smal_segment_buffer(segment, id - *smal_segment_back(segment, id));
+		smal_segment_buffer(segment, id - smal_atomic_load_relaxed_u32(
+		                                          smal_segment_back(segment, id)));
 
 	return address - smal_buffer_base(buffer) < smal_buffer_bytes(buffer) ? buffer : NULL;
 }

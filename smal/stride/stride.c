@@ -130,6 +130,26 @@ void smal_buffer_list(struct smal_buffer *buffer)
 	smal_link_push(full ? &stride->filled : &stride->room, &buffer->link);
 }
 
+/* Field by field: who has found the buffer that was there before, and has no lock, sees the
+ * old one or the new one in each, and never nothing. */
+static void describe(struct smal_buffer *buffer, struct smal_stride *stride,
+                     struct smal_segment *segment, size_t id, size_t bytes)
+{
+	smal_link_init(&buffer->link);
+	if (buffer->segment != segment || buffer->id != id) {
+		buffer->segment = segment;
+		buffer->id = (uint32_t)id;
+	}
+	smal_atomic_store_u32(&buffer->chunks, (uint32_t)(bytes >> SMAL_CHUNK_LOG2));
+	smal_atomic_store(&buffer->claimer, 0);
+	smal_atomic_store_pointer((volatile AO_t *)&buffer->stride, stride);
+	buffer->summary = stride->empty_summary;
+	buffer->dirty_granules = 0;
+	buffer->used_slots = 0;
+	buffer->state = SMAL_BUFFER_ROOM;
+	buffer->marks = 0;
+}
+
 struct smal_buffer *smal_stride_grow(struct smal_stride *stride, size_t bytes)
 {
 	return smal_stride_grow_aligned(stride, bytes, SMAL_ID_BYTES);
@@ -157,16 +177,12 @@ struct smal_buffer *smal_stride_grow_aligned(struct smal_stride *stride, size_t 
 	id = smal_segment_id(segment, (uintptr_t)run);
 	ids = smal_segment_ids(segment, bytes);
 	buffer = smal_segment_buffer(segment, id);
-	*buffer = (struct smal_buffer){ .stride = stride, .segment = segment,
-		                        .chunks = (uint32_t)(bytes >> SMAL_CHUNK_LOG2),
-		                        .id = (uint32_t)id, .state = SMAL_BUFFER_ROOM };
+	describe(buffer, stride, segment, id, bytes);
 	if (!zeroed)
 		buffer->dirty_granules =
 			(uint32_t)smal_min(bytes >> SMAL_GRANULE_LOG2, UINT32_MAX);
-	smal_link_init(&buffer->link);
 	for (size_t i = 0; i < ids; i++)
-		*smal_segment_back(segment, id + i) = (uint32_t)i;
-	buffer->summary = stride->empty_summary;
+		smal_atomic_store_u32(smal_segment_back(segment, id + i), (uint32_t)i);
 	smal_segment_set_owner(segment, id, id + ids, smal_stride_owner_word(stride));
 	smal_os_lock_take(&stride->lock);
 	stride->buffers++;

@@ -264,9 +264,16 @@ static inline struct smal_stride *smal_buffer_stride(const struct smal_buffer *b
 	return smal_atomic_load_pointer((volatile AO_t *)(uintptr_t)&buffer->stride);
 }
 
+/* The same where it can't have ended; it may be a later one than a moment ago. */
+static inline const struct smal_stride *smal_buffer_stride_now(const struct smal_buffer *buffer)
+{
+	return (const void *)smal_atomic_load_relaxed(
+		(const volatile AO_t *)(uintptr_t)&buffer->stride);
+}
+
 static inline size_t smal_buffer_bytes(const struct smal_buffer *buffer)
 {
-	return (size_t)buffer->chunks << SMAL_CHUNK_LOG2;
+	return (size_t)smal_atomic_load_relaxed_u32(&buffer->chunks) << SMAL_CHUNK_LOG2;
 }
 
 /* A mask by number: 0 and 1 take turns, 2 is the owner's. */
@@ -278,7 +285,9 @@ static inline smal_word *smal_buffer_mask(const struct smal_buffer *buffer, unsi
 
 static inline smal_word *smal_buffer_live(const struct smal_buffer *buffer)
 {
-	return smal_buffer_mask(buffer, buffer->stride->live);
+	const struct smal_stride *stride = smal_buffer_stride_now(buffer);
+
+	return smal_buffer_mask(buffer, smal_atomic_load_relaxed_u32(&stride->live));
 }
 
 /* The bit of an address in its buffer's masks. */
@@ -296,7 +305,7 @@ static inline size_t smal_stride_slots(const struct smal_stride *stride, size_t 
 /* The start of the slot that an address lies in; may be one beyond the last. */
 static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintptr_t address)
 {
-	const struct smal_stride *stride = buffer->stride;
+	const struct smal_stride *stride = smal_buffer_stride_now(buffer);
 	uintptr_t base = smal_buffer_base(buffer);
 
 	if (stride->stride_bytes == 0)
@@ -307,8 +316,9 @@ static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintp
 /* Bytes of a slot. */
 static inline size_t smal_buffer_slot_bytes(const struct smal_buffer *buffer)
 {
-	return buffer->stride->stride_bytes != 0 ? buffer->stride->stride_bytes
-	                                         : smal_buffer_bytes(buffer);
+	size_t bytes = smal_buffer_stride_now(buffer)->stride_bytes;
+
+	return bytes != 0 ? bytes : smal_buffer_bytes(buffer);
 }
 
 /* The live slot that an address points to or into, or 0. */

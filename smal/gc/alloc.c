@@ -141,7 +141,8 @@ static bool ask_program(struct smal_attached *thread, size_t bytes)
 }
 
 /* Where a buffer would take the heap beyond its target, what kinds have kept empty goes
- * back first: those that need a buffer have it then. */
+ * back first: those that need a buffer have it then. Not where a tool watches: what
+ * it is told of a new buffer might then be of another one's. */
 static bool wants_collection(struct smal_attached *thread, size_t bytes)
 {
 	if (smal_pace_is_beyond(thread->gc, bytes) && !thread->gc->tool_watches)

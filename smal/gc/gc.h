@@ -289,7 +289,7 @@ struct smal_gc {
 
 static inline struct smal_kind *smal_buffer_kind(const struct smal_buffer *buffer)
 {
-	return SMAL_CONTAINER(smal_buffer_stride_now(buffer), struct smal_kind, stride);
+	return SMAL_CONTAINER(smal_buffer_stride(buffer), struct smal_kind, stride);
 }
 
 static inline struct smal_owned_type *smal_owned(const struct smal_type *type)

@@ -258,17 +258,11 @@ static inline uintptr_t smal_buffer_base(const struct smal_buffer *buffer)
 	return buffer->segment->base + ((uintptr_t)buffer->id << SMAL_ID_LOG2);
 }
 
-/* The stride of a buffer that may be ending: NULL then. */
+/* The stride of a buffer that may be going back, or another one's meanwhile; NULL if its
+ * stride has ended. */
 static inline struct smal_stride *smal_buffer_stride(const struct smal_buffer *buffer)
 {
 	return smal_atomic_load_pointer((volatile AO_t *)(uintptr_t)&buffer->stride);
-}
-
-/* The same where it can't have ended; it may be a later one than a moment ago. */
-static inline const struct smal_stride *smal_buffer_stride_now(const struct smal_buffer *buffer)
-{
-	return (const void *)smal_atomic_load_relaxed(
-		(const volatile AO_t *)(uintptr_t)&buffer->stride);
 }
 
 static inline size_t smal_buffer_bytes(const struct smal_buffer *buffer)
@@ -285,7 +279,7 @@ static inline smal_word *smal_buffer_mask(const struct smal_buffer *buffer, unsi
 
 static inline smal_word *smal_buffer_live(const struct smal_buffer *buffer)
 {
-	const struct smal_stride *stride = smal_buffer_stride_now(buffer);
+	const struct smal_stride *stride = smal_buffer_stride(buffer);
 
 	return smal_buffer_mask(buffer, smal_atomic_load_relaxed_u32(&stride->live));
 }
@@ -305,7 +299,7 @@ static inline size_t smal_stride_slots(const struct smal_stride *stride, size_t 
 /* The start of the slot that an address lies in; may be one beyond the last. */
 static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintptr_t address)
 {
-	const struct smal_stride *stride = smal_buffer_stride_now(buffer);
+	const struct smal_stride *stride = smal_buffer_stride(buffer);
 	uintptr_t base = smal_buffer_base(buffer);
 
 	if (stride->stride_bytes == 0)
@@ -316,7 +310,7 @@ static inline uintptr_t smal_buffer_slot(const struct smal_buffer *buffer, uintp
 /* Bytes of a slot. */
 static inline size_t smal_buffer_slot_bytes(const struct smal_buffer *buffer)
 {
-	size_t bytes = smal_buffer_stride_now(buffer)->stride_bytes;
+	size_t bytes = smal_buffer_stride(buffer)->stride_bytes;
 
 	return bytes != 0 ? bytes : smal_buffer_bytes(buffer);
 }
